@@ -1,0 +1,129 @@
+// DataPlane: the narrow interface between the controller and whatever moves the bytes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "pkg/dataplane/forwarding_plan.h"
+#include "pkg/net/endpoint.h"
+
+namespace fairlead::dataplane {
+
+// Where a VIP address was found on this host.
+struct AddressOutcome {
+  net::IpAddress address;
+  std::string interface;  // "" = not on this host yet: listening all the same (IP_FREEBIND)
+};
+
+struct ServiceOutcome {
+  uint32_t service_id = 0;
+  absl::Status status;  // not ok: the service (or some of its ports) is not served, and why
+  std::vector<AddressOutcome> addresses;
+};
+
+struct ApplyResult {
+  uint64_t revision = 0;
+  std::vector<ServiceOutcome> services;  // one per service of the plan, in its order
+};
+
+// Why a client was turned away.
+enum class Rejection {
+  kNoServer,        // no eligible real server (and fallback Reset)
+  kVipLimit,        // the VIP's maxConnections
+  kQueueFull,       // 1,024 clients wait already
+  kQueueTimeout,    // waited connect time-out x 5
+  kConnectFailed,   // every candidate was tried
+  kSessionLimit,    // the process has no session slot left
+  kNoDescriptor,    // EMFILE, ENFILE
+  kNoMemory,        // ENOMEM, ENOBUFS from the kernel
+  kNoSourcePort,    // EADDRNOTAVAIL towards a real server
+};
+inline constexpr size_t kRejectionCount = 9;
+// "no_server", "vip_limit", ...: metric label values.
+const char* RejectionName(Rejection rejection);
+
+// Connect latency, upper bounds in seconds; one more bucket counts the rest.
+inline constexpr std::array<double, 12> kConnectLatencyBounds = {
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5};
+
+struct PortObservation {
+  uint16_t port = 0;
+  uint64_t connections_total = 0;
+  uint64_t bytes_from_client_total = 0;
+  uint64_t bytes_to_client_total = 0;
+};
+
+struct ServerObservation {
+  uint32_t server_id = 0;
+  uint64_t connections_active = 0;
+  uint64_t connections_total = 0;
+  uint64_t connect_failures_total = 0;
+  uint64_t sessions_cut_total = 0;        // reset by us: unreachable, halt grace, drain deadline
+  uint64_t resets_total = 0;              // the real server reset an established connection
+  uint64_t idle_timeouts_total = 0;
+  uint64_t bytes_to_server_total = 0;
+  uint64_t bytes_from_server_total = 0;
+};
+
+struct ServiceObservation {
+  uint32_t service_id = 0;
+  uint64_t connections_active = 0;
+  uint64_t connections_total = 0;         // accepted
+  uint64_t queue_length = 0;
+  uint64_t retries_total = 0;             // connect attempts after the first
+  uint64_t fallback_total = 0;            // sent to the fallback server
+  uint64_t client_resets_total = 0;
+  std::array<uint64_t, kRejectionCount> rejections_total{};
+  std::array<uint64_t, kConnectLatencyBounds.size() + 1> connect_latency_buckets{};
+  double connect_latency_seconds_sum = 0;
+  std::vector<PortObservation> ports;
+  std::vector<ServerObservation> servers;  // also those that left the plan and still have sessions
+};
+
+struct PlaneObservation {
+  std::string engine;           // "io_uring", "epoll"
+  std::string engine_reason;    // why not io_uring, with the fix; "" when nothing to say
+  uint64_t applied_revision = 0;  // every shard uses at least this plan
+  uint64_t sessions_active = 0;
+  uint64_t sessions_max = 0;
+  uint64_t buffers_exhausted_total = 0;
+  uint64_t buffers_in_use = 0;
+  uint64_t splice_promotions_total = 0;
+  uint64_t accept_pauses_total = 0;  // accepting stopped for a while: out of slots or descriptors
+  int shards = 0;
+  std::vector<ServiceObservation> services;
+};
+
+// What would happen to a client; see `fairlead explain`.
+struct Explanation {
+  std::string server;               // "" = none
+  net::Endpoint server_endpoint;
+  std::string reason;               // one sentence
+  std::vector<std::string> details; // one line per server: weight, connections, state, verdict
+};
+
+// Apply, Stop: controller thread. Observe, Explain: any thread.
+class DataPlane {
+ public:
+  virtual ~DataPlane() = default;
+
+  // Makes `plan` true. Idempotent; one bad service never blocks the rest. Returns when the
+  // listeners are open and the shards have been told; `Observe().applied_revision` follows.
+  virtual ApplyResult Apply(std::shared_ptr<const ForwardingPlan> plan) = 0;
+  virtual PlaneObservation Observe() const = 0;
+  // `client.port` 0 = any. NotFound when `vip` is no service of the applied plan.
+  virtual absl::StatusOr<Explanation> Explain(const net::Endpoint& client,
+                                              const net::Endpoint& vip) const = 0;
+  // Accepts nothing more, lets sessions end for at most `grace`, resets the rest, joins threads.
+  // `RequestStop` semantics: returns early when no session is left.
+  virtual void Stop(absl::Duration grace) = 0;
+};
+
+}  // namespace fairlead::dataplane

@@ -1,0 +1,65 @@
+// ForwardingPlan: the immutable answer to "who serves what now": every service with its real
+// servers, their effective weights and limits. Built by plan_builder, applied by the data planes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "pkg/model/server_state.h"
+#include "pkg/model/vip.h"
+#include "pkg/net/ip_address.h"
+#include "pkg/net/port_set.h"
+
+namespace fairlead::dataplane {
+
+// Limits (SNAT): at `connections_max` a server takes no further connection and clients queue;
+// `connections_min` is the limit at low load, rising to the maximum with the fullness of the VIP:
+// limit = max(min, max * VIP's connections / VIP's connections_max (or the sum of the servers')).
+struct PlanServer {
+  uint32_t id = 0;  // from IdRegistry: stable for (VIP, server name) while the process lives
+  std::string name;
+  net::IpAddress address;
+  uint16_t port = 0;    // 0 = the client's destination port
+  double weight = 0;    // effective: slow start applied; 0 only with eligibility != kAll
+  uint32_t connections_min = 0;
+  uint32_t connections_max = 0;  // 0 = unlimited
+  model::Eligibility eligibility = model::Eligibility::kNone;
+  // Health per port (`port: Each`): the server takes new connections on these ports only.
+  bool per_port = false;
+  net::PortSet usable_ports;  // when per_port
+  // Monotonic time (base::Clock) at which running sessions are cut: Drain past its deadline, Halt
+  // past its grace, unreachable = now. InfiniteDuration = never.
+  absl::Duration cut_sessions_at = absl::InfiniteDuration();
+
+  friend bool operator==(const PlanServer&, const PlanServer&) = default;
+};
+
+struct PlanService {
+  uint32_t id = 0;   // from IdRegistry: stable for the VIP's name while the process lives
+  std::string name;  // "default/dispatcher"
+  std::vector<net::IpAddress> addresses;
+  net::PortSet ports;
+  model::Scheduler scheduler = model::Scheduler::kWeightedLeastConnections;
+  model::Persistence persistence;
+  model::Fallback fallback;
+  model::ClientAddress client_address = model::ClientAddress::kNone;
+  model::SourceAddress source;
+  model::Timeouts timeouts;
+  uint32_t connections_max = 0;
+  std::vector<PlanServer> servers;  // by name
+
+  friend bool operator==(const PlanService&, const PlanService&) = default;
+};
+
+// Disabled VIPs are absent. Sessions of a service or a server that left the plan are drained: they
+// run on for the drain time-out that they were accepted with, then they are cut.
+struct ForwardingPlan {
+  uint64_t revision = 0;  // rises with every change; the first plan is 1
+  // Unchanged services are the same object as in the plan before.
+  std::vector<std::shared_ptr<const PlanService>> services;  // by name
+};
+
+}  // namespace fairlead::dataplane

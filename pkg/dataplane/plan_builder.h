@@ -1,0 +1,65 @@
+// BuildPlan: from what the user asked for and what health says to what the data planes do. Pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "pkg/dataplane/forwarding_plan.h"
+#include "pkg/model/desired_state.h"
+#include "pkg/model/server_state.h"
+
+namespace fairlead::dataplane {
+
+// name -> stable small integer. A name keeps its id while the process lives, also when its object
+// goes and comes back. Owned by the controller.
+class IdRegistry {
+ public:
+  uint32_t ServiceId(const std::string& service_name);
+  uint32_t ServerId(const std::string& service_name, const std::string& server_name);
+
+ private:
+  absl::flat_hash_map<std::string, uint32_t> ids_;
+};
+
+// What is known of one server of one VIP, beside the manifest.
+struct ServerCondition {
+  model::OperationalState operational = model::OperationalState::kUnknown;
+  bool unreachable = false;
+  // kEach checks: the ports that answer; ignored otherwise.
+  net::PortSet usable_ports;
+  // The state in force: the manifest's, or the one set by an operator on this node.
+  model::AdminState admin = model::AdminState::kOnline;
+  // Monotonic time at which `admin` became what it is (drain deadline, halt grace).
+  absl::Duration admin_since;
+  // Monotonic time at which the server came back Up, for slow start; -infinity at process start.
+  absl::Duration up_since = -absl::InfiniteDuration();
+};
+
+// (VIP's qualified name, server name) -> condition. A missing entry is the default one.
+using ServerConditions = std::map<std::pair<std::string, std::string>, ServerCondition>;
+
+// Time for established connections of a halted server to end before they are cut.
+inline constexpr absl::Duration kHaltGrace = absl::Seconds(10);
+
+struct PlanInputs {
+  const model::DesiredState& desired;
+  const ServerConditions& conditions;
+  absl::Duration now;                          // monotonic
+  std::shared_ptr<const ForwardingPlan> last;  // may be null; unchanged services are shared with it
+};
+
+struct PlanResult {
+  // The same object as `last` when nothing changed.
+  std::shared_ptr<const ForwardingPlan> plan;
+  // Monotonic time at which the plan must be built anew although nothing happens (slow start
+  // steps); InfiniteDuration = never.
+  absl::Duration rebuild_at = absl::InfiniteDuration();
+};
+
+PlanResult BuildPlan(const PlanInputs& inputs, IdRegistry& ids);
+
+}  // namespace fairlead::dataplane

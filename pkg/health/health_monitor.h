@@ -1,0 +1,74 @@
+// HealthMonitor: one thread that probes real servers and tells flips.
+//
+//   SetTargets --mailbox--> [ health thread: own Ring, probe timers, HealthState per target ]
+//                                   | only a change of state or of reason
+//                                   v
+//                              on_change(report)
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "pkg/base/clock.h"
+#include "pkg/model/health_check.h"
+#include "pkg/model/server_state.h"
+#include "pkg/net/endpoint.h"
+#include "pkg/uring/ring.h"
+
+namespace fairlead::health {
+
+// One thing to probe. `id` is the caller's stable name for it (VIP, server, port); a target whose
+// other fields are unchanged keeps its state and its schedule across SetTargets.
+struct ProbeTarget {
+  std::string id;
+  net::Endpoint endpoint;  // port 0 for ICMP
+  model::HealthCheck check;
+
+  friend bool operator==(const ProbeTarget&, const ProbeTarget&) = default;
+};
+
+// The verdict on one target.
+struct HealthReport {
+  std::string target_id;
+  model::OperationalState state = model::OperationalState::kUnknown;
+  // In words, with what was seen: "connect refused by 10.0.0.3:5122", "HTTP 400 from ...",
+  // "TCP connect in 0.4 ms"; "not checked" for type None; "not checked yet" at first.
+  std::string reason;
+  // The host did not answer at all (time-out, no route), as opposed to answering badly.
+  bool unreachable = false;
+  absl::Time since;             // of the last change of `state`
+  absl::Time checked;           // of the last probe; InfinitePast when there was none
+  absl::Duration latency;       // of the last probe
+  uint64_t probes = 0;
+  uint64_t failures = 0;
+};
+
+struct HealthMonitorOptions {
+  uring::Engine engine = uring::Engine::kAuto;
+  uint32_t probes_concurrent_max = 1024;  // further due probes wait for their turn
+  uint64_t jitter_seed = 0;               // 0 = from the system's random source
+};
+
+class HealthMonitor {
+ public:
+  // `on_change` runs on the health thread, for each flip of state and each change of reason while
+  // Down; it must not block. Errors: the ring or the thread could not be made.
+  static absl::StatusOr<std::unique_ptr<HealthMonitor>> Create(
+      const HealthMonitorOptions& options, const base::Clock& clock,
+      std::function<void(const HealthReport&)> on_change);
+  // Stops the thread; no call of `on_change` after it returns.
+  virtual ~HealthMonitor() = default;
+
+  // Thread-safe. Replaces the targets. New ones are probed at once (spread over at most 500 ms).
+  // Type None reports Up with "not checked".
+  virtual void SetTargets(std::vector<ProbeTarget> targets) = 0;
+  // Thread-safe: the latest report of every target, by id.
+  virtual std::vector<HealthReport> Snapshot() const = 0;
+};
+
+}  // namespace fairlead::health
