@@ -1,0 +1,80 @@
+// SnatDataPlane: the full TCP proxy. Shards (one thread, one Ring each) accept on their own
+// SO_REUSEPORT listeners, pick a real server, connect from an address of this host and relay.
+//
+//   controller --Apply(plan)--> SnatPlan (immutable) + listener changes --mailbox--> every Shard
+//
+// The plan is compiled once and shared; shards swap a pointer. Listeners are opened here, so that
+// bind errors are known before the shards hear of them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "pkg/base/clock.h"
+#include "pkg/base/unique_fd.h"
+#include "pkg/dataplane/data_plane.h"
+#include "pkg/dataplane/snat/listener_set.h"
+#include "pkg/net/endpoint.h"
+#include "pkg/uring/ring.h"
+
+namespace fairlead::dataplane::snat {
+
+class Shard;
+class RuntimeRegistry;
+class PersistenceStore;
+struct SnatPlan;
+
+struct SnatOptions {
+  uring::Engine engine = uring::Engine::kAuto;
+  // 0 = one per CPU that this process may run on.
+  int shards = 0;
+  // Proxied connections of all shards; 0 = what RLIMIT_NOFILE allows (two descriptors each, and a
+  // reserve for listeners and everything else).
+  uint32_t sessions_max = 0;
+  // Listening sockets of a process that hands over; used where their endpoint is wanted, closed
+  // after the first plan otherwise.
+  std::vector<ListeningSocket> inherited;
+};
+
+class SnatDataPlane final : public DataPlane {
+ public:
+  // Errors: no ring could be made (with the cause), or the session limit leaves nothing.
+  static absl::StatusOr<std::unique_ptr<SnatDataPlane>> Create(SnatOptions options,
+                                                               const base::Clock& clock);
+  ~SnatDataPlane() override;  // resets what is left
+
+  ApplyResult Apply(std::shared_ptr<const ForwardingPlan> plan) override;
+  PlaneObservation Observe() const override;
+  absl::StatusOr<Explanation> Explain(const net::Endpoint& client,
+                                      const net::Endpoint& vip) const override;
+  void Stop(absl::Duration grace) override;
+
+  // Takeover, any thread: duplicates of every listening socket, for another process.
+  std::vector<ListeningSocket> DuplicateListeners() const;
+  // Takeover, any thread: accepts nothing more but leaves the listening sockets open in the kernel
+  // (the other process has them); sessions go on.
+  void StopAccepting();
+
+  int shards_count() const { return static_cast<int>(shards_.size()); }
+
+ private:
+  explicit SnatDataPlane(const base::Clock& clock);
+
+  const base::Clock& clock_;
+  std::string engine_reason_;
+  uint32_t sessions_max_ = 0;
+  std::unique_ptr<RuntimeRegistry> runtimes_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  mutable absl::Mutex mutex_;
+  ListenerSet listeners_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const SnatPlan> plan_ ABSL_GUARDED_BY(mutex_);
+  bool accepting_ ABSL_GUARDED_BY(mutex_) = true;
+};
+
+}  // namespace fairlead::dataplane::snat
