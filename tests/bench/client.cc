@@ -1,0 +1,197 @@
+#include "tests/bench/client.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cinttypes>
+#include <cstdio>
+#include <vector>
+
+#include "tests/bench/cpu_usage.h"
+#include "tests/bench/histogram.h"
+#include "tests/bench/message.h"
+#include "tests/bench/socket.h"
+#include "tests/bench/syscall_counter.h"
+
+namespace fairlead::bench {
+namespace {
+
+constexpr int kEvents = 256;
+constexpr int kWaitMs = 10;          // how late the end of a slice may be noticed
+constexpr uint64_t kTagStep = 7919;  // a prime, so that all offsets of the pattern occur
+constexpr uint64_t kStalledNs = 10'000'000'000;  // no progress for this long is a failure
+
+struct Connection {
+  int fd = -1;
+  bool connected = false;
+  uint64_t tag = 0;
+  uint64_t sent = 0;      // payload bytes of an upload
+  uint64_t received = 0;  // payload bytes of the answer
+  uint64_t began_ns = 0;
+};
+
+class Client {
+ public:
+  explicit Client(const ClientOptions& options)
+      : options_(options),
+        epoll_(CreateEpoll()),
+        connections_(options.connections),
+        buffer_(kChunkSize) {
+    for (Connection& connection : connections_) Open(&connection);
+  }
+
+  // Keeps the connections busy for `duration_ms`.
+  void Run(uint64_t duration_ms) {
+    const uint64_t end_ns = MonotonicNow() + duration_ms * 1'000'000;
+    uint64_t now = MonotonicNow();
+    uint64_t progress_ns = now;
+    for (; now < end_ns; now = MonotonicNow()) {
+      epoll_event events[kEvents];
+      const int count = epoll_wait(epoll_, events, kEvents, kWaitMs);
+      if (count < 0 && errno != EINTR) Fail("epoll_wait");
+      for (int i = 0; i < count; ++i) {
+        Progress(&connections_[events[i].data.u64], events[i].events);
+      }
+      if (count > 0) progress_ns = now;
+      errno = ETIMEDOUT;
+      if (now - progress_ns > kStalledNs) Fail("no connection made progress");
+    }
+  }
+
+  void ClearCounts() {
+    operations_ = 0;
+    bytes_ = 0;
+    latencies_.Clear();
+  }
+
+  uint64_t operations() const { return operations_; }
+  uint64_t bytes() const { return bytes_; }
+  const Histogram& latencies() const { return latencies_; }
+
+ private:
+  void Open(Connection* connection) {
+    const uint64_t index = static_cast<uint64_t>(connection - connections_.data());
+    if (options_.mode == Mode::kConnects) {
+      connection->began_ns = MonotonicNow();
+      connection->connected = false;
+      connection->fd = StartConnect(options_.target);
+      Watch(epoll_, connection->fd, EPOLLIN | EPOLLOUT | EPOLLET, index);
+      return;
+    }
+    connection->fd = ConnectNow(options_.target);
+    connection->connected = true;
+    Watch(epoll_, connection->fd,
+          options_.mode == Mode::kUpload ? EPOLLIN | EPOLLOUT : uint32_t{EPOLLIN}, index);
+    connection->began_ns = MonotonicNow();
+    SendRequest(connection);
+  }
+
+  void SendRequest(Connection* connection) {
+    char request[kRequestSize];
+    const Kind kind = options_.mode == Mode::kDownload ? Kind::kDownload
+                      : options_.mode == Mode::kUpload ? Kind::kUpload
+                                                       : Kind::kAnswer;
+    next_tag_ += kTagStep;
+    connection->tag = next_tag_;
+    connection->sent = 0;
+    connection->received = 0;
+    WriteRequest(kind, options_.answer_size, connection->tag, request);
+    // One small request at a time always fits into the send buffer.
+    if (send(connection->fd, request, kRequestSize, MSG_NOSIGNAL) != kRequestSize) {
+      Fail("send of a request");
+    }
+  }
+
+  void Progress(Connection* connection, uint32_t events) {
+    if (!connection->connected) {
+      connection->connected = true;
+      SendRequest(connection);  // fails if the connection did
+      return;
+    }
+    if (options_.mode == Mode::kUpload && (events & EPOLLOUT)) Upload(connection);
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) Receive(connection);
+  }
+
+  void Receive(Connection* connection) {
+    const ssize_t size = recv(connection->fd, buffer_.data(), buffer_.size(), 0);
+    if (size < 0 && errno == EAGAIN) return;
+    if (size < 0) Fail("recv");
+    errno = EPIPE;
+    if (size == 0) Fail("the proxy or the server closed a connection");
+    if (options_.mode == Mode::kUpload) {
+      bytes_ += static_cast<uint64_t>(size) * kAcknowledgedSize;
+      return;
+    }
+    errno = EBADMSG;
+    const uint64_t offset = connection->tag + 1 + connection->received;
+    if (!IsPattern(buffer_.data(), static_cast<size_t>(size), offset)) Fail("a corrupt answer");
+    bytes_ += static_cast<uint64_t>(size);
+    connection->received += static_cast<uint64_t>(size);
+    if (options_.mode == Mode::kDownload) return;
+    if (connection->received > options_.answer_size) Fail("too long an answer");
+    if (connection->received == options_.answer_size) Finish(connection);
+  }
+
+  void Finish(Connection* connection) {
+    const uint64_t now = MonotonicNow();
+    latencies_.Add(now - connection->began_ns);
+    ++operations_;
+    if (options_.mode == Mode::kConnects) {
+      close(connection->fd);
+      Open(connection);
+    } else {
+      connection->began_ns = now;
+      SendRequest(connection);
+    }
+  }
+
+  void Upload(Connection* connection) {
+    const ssize_t size =
+        send(connection->fd, Pattern(connection->tag + connection->sent), kChunkSize, MSG_NOSIGNAL);
+    if (size < 0 && errno != EAGAIN) Fail("send");
+    if (size > 0) connection->sent += static_cast<uint64_t>(size);
+  }
+
+  const ClientOptions& options_;
+  const int epoll_;
+  std::vector<Connection> connections_;
+  std::vector<char> buffer_;
+  uint64_t next_tag_ = 0;
+  uint64_t operations_ = 0;
+  uint64_t bytes_ = 0;
+  Histogram latencies_;
+};
+
+void Print(const Client& client, const CpuUsage& begin, const CpuUsage& end, size_t cpu) {
+  const Histogram& latencies = client.latencies();
+  std::printf("{\"elapsed_ns\": %" PRIu64 ", \"operations\": %" PRIu64 ", \"bytes\": %" PRIu64
+              ", \"process_ns\": %" PRIu64 ", \"cpu_busy_ns\": %" PRIu64 ", \"p50_ns\": %" PRIu64
+              ", \"p99_ns\": %" PRIu64 ", \"p999_ns\": %" PRIu64 "}\n",
+              end.now_ns - begin.now_ns, client.operations(), client.bytes(),
+              ProcessTime(begin, end), BusyTime(begin, end, cpu), latencies.Percentile(0.5),
+              latencies.Percentile(0.99), latencies.Percentile(0.999));
+}
+
+}  // namespace
+
+void RunClient(const ClientOptions& options) {
+  Client client(options);
+  client.Run(options.warm_up_ms);
+  client.ClearCounts();
+  if (options.counts_syscalls) {
+    const SyscallCounter counter(options.process_ids);
+    client.Run(options.duration_ms);
+    std::printf("{\"syscalls\": %" PRIu64 ", \"operations\": %" PRIu64 "}\n", counter.Count(),
+                client.operations());
+    return;
+  }
+  const CpuUsage begin = ReadCpuUsage(options.process_ids);
+  client.Run(options.duration_ms);
+  const CpuUsage end = ReadCpuUsage(options.process_ids);
+  Print(client, begin, end, options.cpu);
+}
+
+}  // namespace fairlead::bench

@@ -1,0 +1,1 @@
+"""The driver of tests/bench/run. Standard library only."""

@@ -1,0 +1,50 @@
+// The benchmark's own protocol: requests of a fixed size, answers whose every byte can be checked.
+//
+//   request (64 bytes)   magic:4 kind:4 size:8 tag:8 | pattern from offset `tag`, up to 64 bytes
+//   answer               `size` bytes of the pattern, from offset `tag + 1`
+//   download             the same without an end: the client closes when it has had enough
+//   upload               the client sends the pattern from offset `tag` without an end; the server
+//                        acknowledges each full MiB that it has verified with one byte,
+//                        kAcknowledge
+//
+// The pattern repeats after a prime number of bytes, so that buffers of the usual sizes which a
+// proxy mixes up, drops or repeats never verify. Numbers are in host order: both ends are this
+// program.
+#ifndef TESTS_BENCH_MESSAGE_H_
+#define TESTS_BENCH_MESSAGE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace fairlead::bench {
+
+enum class Kind : uint32_t { kAnswer = 1, kDownload = 2, kUpload = 3 };
+
+struct RequestHeader {
+  uint32_t magic;
+  Kind kind;
+  uint64_t size;  // bytes of the answer; unused by the endless kinds
+  uint64_t tag;   // where in the pattern the payloads of this request start
+};
+static_assert(sizeof(RequestHeader) == 24);
+
+inline constexpr size_t kRequestSize = 64;
+inline constexpr size_t kChunkSize = 256 * 1024;  // most bytes handed to one send or recv
+inline constexpr uint64_t kAcknowledgedSize = 1024 * 1024;
+inline constexpr char kAcknowledge = 'A';
+
+// Pattern bytes from `offset` on; at least kChunkSize of them may be read.
+const char* Pattern(uint64_t offset);
+
+// True if `size` (<= kChunkSize) bytes at `data` are the pattern from `offset` on.
+bool IsPattern(const char* data, size_t size, uint64_t offset);
+
+// Fills `request`, which has kRequestSize bytes.
+void WriteRequest(Kind kind, uint64_t size, uint64_t tag, char* request);
+
+// Reads and verifies a whole request; false if any byte of it is wrong.
+bool ReadRequest(const char* request, RequestHeader* header);
+
+}  // namespace fairlead::bench
+
+#endif  // TESTS_BENCH_MESSAGE_H_

@@ -1,0 +1,15 @@
+// The real server of the benchmark: answers requests, feeds downloads, verifies uploads.
+#ifndef TESTS_BENCH_SERVER_H_
+#define TESTS_BENCH_SERVER_H_
+
+#include <netinet/in.h>
+
+namespace fairlead::bench {
+
+// Serves until the process is killed. Prints "ready" once it listens. Whatever does not verify is
+// reported on stderr, and its connection is reset; the driver counts any such line as a failed run.
+[[noreturn]] void Serve(const sockaddr_in& address);
+
+}  // namespace fairlead::bench
+
+#endif  // TESTS_BENCH_SERVER_H_
