@@ -4,8 +4,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "pkg/model/node.h"
 #include "pkg/model/object.h"
 #include "pkg/model/vip.h"
@@ -14,28 +16,48 @@ namespace fairlead::model {
 
 // One real server as one VIP uses it.
 struct VipServer {
-  std::string name;    // RealServer object's or inline entry's name; unique in the VIP
-  bool is_object;      // false: inline list
+  std::string name;        // RealServer object's or inline entry's name; unique in the VIP
+  bool is_object = false;  // false: inline list
   ServerSpec spec;
+  friend bool operator==(const VipServer&, const VipServer&) = default;
 };
 
 struct DesiredState {
-  std::vector<Vip> vips;                  // valid ones (or their last good version), by id
-  std::vector<RealServer> real_servers;   // the same
+  std::vector<Vip> vips;                 // valid ones (or their last good version), by id
+  std::vector<RealServer> real_servers;  // the same
   std::optional<Node> node;
-  std::vector<Finding> findings;          // of this reading: rejected objects and warnings
+  std::vector<Finding> findings;  // of this reading: rejected objects and warnings
   // Objects that are in force although their present text is rejected: the last good version.
   std::vector<ObjectId> stale;
+  friend bool operator==(const DesiredState&, const DesiredState&) = default;
 };
 
 // The union of the VIP's inline list and the RealServer objects that its selector matches, sorted
-// by name. An inline entry with the name of a matched object wins.
+// by name. An inline entry with the name or the endpoint of a matched object wins; an object that
+// the VIP cannot connect to (ServerMisfit) is left out. ValidateTogether warns of both.
 std::vector<VipServer> ServersOf(const DesiredState& desired, const Vip& vip);
 
+// ServersOf for many VIPs of one state: finds the matching objects by label instead of looking at
+// each. Borrows `desired`, which must not change while the index lives.
+class ServerIndex {
+ public:
+  explicit ServerIndex(const DesiredState& desired);
+  // The RealServer objects that the VIP's selector matches, in the order of `desired`.
+  std::vector<const RealServer*> Matching(const Vip& vip) const;
+  std::vector<VipServer> ServersOf(const Vip& vip) const;
+
+ private:
+  // (namespace, "key=value") -> the objects with that label.
+  absl::flat_hash_map<std::pair<std::string, std::string>, std::vector<const RealServer*>>
+      by_label_;
+};
+
 // Rules over several objects: the same address + port + protocol in two VIPs, a VIP port equal to
-// one of our own listening ports (`own_ports`), duplicate server endpoints. The later object (by
-// place in `vips`, then name) is rejected: removed from `state` and told in `findings`. Objects in
-// `preferred` (those already in force) count as earlier than the others.
+// one of our own listening ports (`own_ports` and the Node's), two RealServer objects with one
+// endpoint in one VIP. The later object (by place in its vector) is rejected: removed from `state`
+// and told in `findings`. Objects in `preferred` (those already in force) count as earlier than
+// the others. Warnings: a VIP without a server, an object that no VIP uses or can use. The order
+// of the vectors is kept.
 void ValidateTogether(DesiredState& state, const std::vector<net::Endpoint>& own_ports,
                       const std::vector<ObjectId>& preferred);
 

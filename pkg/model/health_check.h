@@ -21,8 +21,9 @@ struct HealthCheck {
 
   Type type = Type::kTcp;
   // The port that is checked; independent of the VIP's ports. Filled by validation: the manifest's
-  // port, else the preset's check port, else the first VIP port. 0 with `each_port` and kIcmp/kNone.
-  // A real server with a translated port is checked on that port unless the manifest names one
+  // port, else the preset's check port, else the first VIP port. 0 with `each_port` and
+  // kIcmp/kNone. A real server with a translated port is checked on that port unless the manifest
+  // names one
   // (`port_from_manifest`).
   uint16_t port = 0;
   bool port_from_manifest = false;

@@ -14,9 +14,10 @@ namespace fairlead::model {
 struct Node {
   ObjectId id;
   SourceLocation location;
-  std::string interface;                                     // empty: chosen by subnet
-  std::optional<net::Endpoint> admin_http;                   // default 127.0.0.1:9080
-  std::string state_directory = "/var/lib/fairlead";         // absolute path
+  std::string interface;                              // empty: chosen by subnet
+  std::optional<net::Endpoint> admin_http;            // default 127.0.0.1:9080
+  std::string state_directory = "/var/lib/fairlead";  // absolute path
+  friend bool operator==(const Node&, const Node&) = default;
 };
 
 }  // namespace fairlead::model

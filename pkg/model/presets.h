@@ -9,9 +9,9 @@
 namespace fairlead::model {
 
 struct Preset {
-  absl::string_view slug;    // "konica-minolta"
-  absl::string_view vendor;  // the guide's row name
-  absl::string_view ports;   // as the guide writes it; PortSet::Parse accepts it
+  absl::string_view slug;      // "konica-minolta"
+  absl::string_view vendor;    // the guide's row name
+  absl::string_view ports;     // as the guide writes it; PortSet::Parse accepts it
   uint16_t health_check_port;  // 0 = the guide names none: the first VIP port is checked
 };
 

@@ -57,9 +57,9 @@ struct SourceAddress {
 };
 
 struct Timeouts {
-  absl::Duration connect = absl::Seconds(2);     // budget of all attempts of one connection
-  absl::Duration idle = absl::Seconds(43200);    // no byte in either direction
-  absl::Duration drain = absl::Seconds(300);     // deadline of a drain
+  absl::Duration connect = absl::Seconds(2);   // budget of all attempts of one connection
+  absl::Duration idle = absl::Seconds(43200);  // no byte in either direction
+  absl::Duration drain = absl::Seconds(300);   // deadline of a drain
   friend bool operator==(const Timeouts&, const Timeouts&) = default;
 };
 
@@ -69,6 +69,7 @@ struct Advertise {
   std::string interface;  // kL2
   friend bool operator==(const Advertise&, const Advertise&) = default;
 };
+const char* AdvertiseTypeName(Advertise::Type type);
 
 // A real server as one VIP uses it: written inline in the VIP, or a RealServer object's spec.
 struct ServerSpec {
@@ -114,9 +115,9 @@ struct Vip {
   ClientAddress client_address = ClientAddress::kNone;
   SourceAddress source;
   Timeouts timeouts;
-  uint32_t connections_max = 0;             // 0 = unlimited
-  absl::Duration slow_start;                // 0 = off
-  bool enabled = true;                      // spec.state
+  uint32_t connections_max = 0;  // 0 = unlimited
+  absl::Duration slow_start;     // 0 = off
+  bool enabled = true;           // spec.state
   Advertise advertise;
 };
 

@@ -1,0 +1,23 @@
+// The syntax of names and labels: Kubernetes' rules, so that a manifest that is good in a file is
+// good for `kubectl apply`.
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace fairlead::model {
+
+// Each returns "" when `text` is well formed, else the sentence that says what is wrong and, where
+// one can be made, a name that would do.
+
+// Object names: RFC 1123 subdomain, 1..253 bytes of lower-case letters, digits, '-' and '.'.
+std::string NameProblem(absl::string_view text);
+// Namespaces: RFC 1123 label, 1..63 bytes of lower-case letters, digits and '-'.
+std::string NamespaceProblem(absl::string_view text);
+// "[prefix/]name": the prefix a subdomain, the name 1..63 bytes of letters, digits, '-', '_', '.'.
+std::string LabelKeyProblem(absl::string_view text);
+// Empty, or as the name of a label key.
+std::string LabelValueProblem(absl::string_view text);
+
+}  // namespace fairlead::model

@@ -1,0 +1,58 @@
+#include "pkg/model/server_fit.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace fairlead::model {
+namespace {
+
+const char* FamilyName(const net::IpAddress& address) {
+  return address.is_ipv4() ? "IPv4" : "IPv6";
+}
+
+bool HasAddressOfFamily(const Vip& vip, net::IpFamily family) {
+  return std::any_of(vip.addresses.begin(), vip.addresses.end(),
+                     [family](const net::IpAddress& own) { return own.family() == family; });
+}
+
+// The VIP would forward to itself, over and over.
+bool IsVipItself(const Vip& vip, const net::IpAddress& address, std::optional<uint16_t> port) {
+  const bool own_address =
+      std::find(vip.addresses.begin(), vip.addresses.end(), address) != vip.addresses.end();
+  const bool own_port = port.value_or(0) == 0 || vip.ports.Contains(*port);
+  return own_address && own_port;
+}
+
+}  // namespace
+
+std::string ServerMisfit(const Vip& vip, const net::IpAddress& address,
+                         std::optional<uint16_t> port) {
+  if (IsVipItself(vip, address, port)) {
+    return absl::StrCat(address.ToString(),
+                        " is the VIP itself: connections would loop; write the real server's own "
+                        "address");
+  }
+  if (vip.client_address == ClientAddress::kTransparent) {
+    if (HasAddressOfFamily(vip, address.family())) return "";
+    return absl::StrCat("the server is ", FamilyName(address),
+                        " but the VIP's clients are not, and clientAddress Transparent keeps the "
+                        "client's address; use ProxyProtocolV2 or a server of the VIP's family");
+  }
+  switch (vip.source.type) {
+    case SourceAddress::Type::kAuto:
+      return "";
+    case SourceAddress::Type::kVip:
+      if (HasAddressOfFamily(vip, address.family())) return "";
+      return absl::StrCat("the server is ", FamilyName(address),
+                          " but the VIP has no such address to connect from (source type VIP); use "
+                          "source type Auto");
+    case SourceAddress::Type::kAddress:
+      if (vip.source.address.family() == address.family()) return "";
+      return absl::StrCat("the server is ", FamilyName(address), " but the source address ",
+                          vip.source.address.ToString(), " is not; use source type Auto");
+  }
+  return "";
+}
+
+}  // namespace fairlead::model

@@ -1,0 +1,74 @@
+#include "pkg/model/suggestion.h"
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace fairlead::model {
+namespace {
+
+constexpr size_t kQuotedBytesMax = 64;
+// Longer words are never a slip of a word of ours; keeps the distance cheap on hostile input.
+constexpr size_t kWordBytesMax = 64;
+constexpr size_t kChangesMax = 3;
+
+// Levenshtein distance, ignoring case, in one row of the table.
+size_t EditDistance(absl::string_view left, absl::string_view right) {
+  std::vector<size_t> row(right.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < left.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (size_t j = 0; j < right.size(); ++j) {
+      const bool same = absl::ascii_tolower(left[i]) == absl::ascii_tolower(right[j]);
+      const size_t replaced = diagonal + (same ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+absl::string_view NearestWord(absl::string_view text,
+                              absl::Span<const absl::string_view> candidates) {
+  if (text.empty() || text.size() > kWordBytesMax) return "";
+  absl::string_view nearest;
+  size_t nearest_changes = std::min(kChangesMax, (text.size() + 2) / 3) + 1;
+  for (const absl::string_view candidate : candidates) {
+    if (absl::EqualsIgnoreCase(text, candidate)) return candidate;
+    const size_t changes = EditDistance(text, candidate);
+    if (changes < nearest_changes) {
+      nearest = candidate;
+      nearest_changes = changes;
+    }
+  }
+  return nearest;
+}
+
+std::string DidYouMean(absl::string_view text, absl::Span<const absl::string_view> candidates) {
+  const absl::string_view nearest = NearestWord(text, candidates);
+  return nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?");
+}
+
+std::string Quoted(absl::string_view text) {
+  const bool cut = text.size() > kQuotedBytesMax;
+  if (cut) {
+    text = text.substr(0, kQuotedBytesMax);
+    // Not in the middle of a UTF-8 sequence (RFC 3629 §3: continuation bytes are 10xxxxxx).
+    while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0x80) != 0) {
+      const bool leads = (static_cast<unsigned char>(text.back()) & 0x40) != 0;
+      text.remove_suffix(1);
+      if (leads) break;
+    }
+  }
+  return absl::StrCat("\"", absl::Utf8SafeCHexEscape(text), cut ? "...\"" : "\"");
+}
+
+}  // namespace fairlead::model

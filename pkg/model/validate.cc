@@ -1,0 +1,260 @@
+// Rules over one object. Each message says the value, the reason and what to do instead.
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "pkg/model/desired_state.h"
+#include "pkg/model/finding_collector.h"
+#include "pkg/model/limits.h"
+#include "pkg/model/names.h"
+#include "pkg/model/presets.h"
+#include "pkg/model/server_fit.h"
+#include "pkg/model/suggestion.h"
+#include "pkg/model/validate_internal.h"
+
+namespace fairlead::model {
+namespace {
+
+void CheckIdentity(const ObjectId& id, FindingCollector& findings) {
+  findings.ErrorIf(NameProblem(id.name), "metadata.name");
+  if (id.kind != ObjectKind::kNode) {
+    findings.ErrorIf(NamespaceProblem(id.name_space), "metadata.namespace");
+  }
+}
+
+void CheckLabels(const std::map<std::string, std::string>& labels, const std::string& path,
+                 FindingCollector& findings) {
+  for (const auto& [key, value] : labels) {
+    findings.ErrorIf(LabelKeyProblem(key), absl::StrCat(path, ".", key));
+    findings.ErrorIf(LabelValueProblem(value), absl::StrCat(path, ".", key));
+  }
+}
+
+void CheckAddresses(const Vip& vip, FindingCollector& findings) {
+  if (vip.addresses.empty()) {
+    findings.Error("spec.addresses", "a VIP needs 1 to 8 addresses; write addresses: [10.0.0.1]");
+  }
+  if (vip.addresses.size() > kVipAddressesMax) {
+    findings.Error("spec.addresses",
+                   absl::StrCat(vip.addresses.size(), " addresses > ", kVipAddressesMax,
+                                "; declare a second VIP for the others"));
+  }
+  absl::flat_hash_set<net::IpAddress> seen;
+  for (size_t i = 0; i < vip.addresses.size(); ++i) {
+    const std::string field = absl::StrCat("spec.addresses[", i, "]");
+    findings.ErrorIf(AddressProblem(vip.addresses[i]), field);
+    if (!seen.insert(vip.addresses[i]).second) {
+      findings.Error(field, absl::StrCat(vip.addresses[i].ToString(), " is listed twice"));
+    }
+  }
+}
+
+void CheckFeatures(const Vip& vip, FindingCollector& findings) {
+  if (vip.mode != Mode::kSnat) {
+    findings.Error("spec.mode",
+                   NotSupportedYet(absl::StrCat("mode ", ModeName(vip.mode), "; use SNAT")));
+  }
+  if (vip.protocol != Protocol::kTcp) {
+    findings.Error("spec.protocol", NotSupportedYet(absl::StrCat(
+                                        "protocol ", ProtocolName(vip.protocol), "; use TCP")));
+  }
+  if (vip.advertise.type != Advertise::Type::kNone) {
+    findings.Error(
+        "spec.advertise.type",
+        NotSupportedYet(absl::StrCat("advertise type ", AdvertiseTypeName(vip.advertise.type),
+                                     "; use None and put the address on the host")));
+  } else if (!vip.advertise.interface.empty()) {
+    findings.Error("spec.advertise.interface", "an interface is for type L2 only; remove it");
+  }
+  if (vip.ports.is_all()) {
+    findings.Error("spec.ports", NotSupportedYet("every port (\"*\"), which needs mode DR; list "
+                                                 "the ports"));
+  }
+}
+
+void CheckPorts(const Vip& vip, FindingCollector& findings) {
+  if (vip.ports.empty()) {
+    findings.Error("spec.ports",
+                   "a VIP needs ports: write ports: \"80,443\" or presets: [konica-minolta]; "
+                   "`fairlead presets` lists them");
+  }
+  for (size_t i = 0; i < vip.presets.size(); ++i) {
+    if (FindPreset(vip.presets[i]) != nullptr) continue;
+    findings.Error(
+        absl::StrCat("spec.presets[", i, "]"),
+        absl::StrCat("no preset ", Quoted(vip.presets[i]), "; `fairlead presets` lists them"));
+  }
+}
+
+// Inline servers are named like objects, or after their address when they have no name.
+std::string InlineNameProblem(const InlineServer& server) {
+  if (server.name == server.spec.address.ToString()) return "";
+  return NameProblem(server.name);
+}
+
+void CheckInlineServers(const Vip& vip, FindingCollector& findings) {
+  const std::string list = "spec.realServers.list";
+  if (vip.inline_servers.size() > kInlineServersMax) {
+    findings.Error(list, absl::StrCat(vip.inline_servers.size(), " servers > ", kInlineServersMax,
+                                      "; use RealServer objects for the others"));
+  }
+  absl::flat_hash_set<std::string> names;
+  absl::flat_hash_set<net::Endpoint> endpoints;
+  for (size_t i = 0; i < vip.inline_servers.size(); ++i) {
+    const InlineServer& server = vip.inline_servers[i];
+    const std::string path = absl::StrCat(list, "[", i, "]");
+    findings.ErrorIf(InlineNameProblem(server), path + ".name");
+    CheckServerSpec(server.spec, path, findings);
+    findings.ErrorIf(ServerMisfit(vip, server.spec.address, server.spec.port), path + ".address");
+    if (!names.insert(server.name).second) {
+      findings.Error(path + ".name",
+                     absl::StrCat("the name ", Quoted(server.name),
+                                  " is in the list twice; give each server a name of its own"));
+    }
+    const net::Endpoint endpoint{server.spec.address, server.spec.port.value_or(0)};
+    if (!endpoints.insert(endpoint).second) {
+      findings.Error(
+          path + ".address",
+          absl::StrCat(endpoint.port == 0 ? endpoint.address.ToString() : endpoint.ToString(),
+                       " is in the list twice; raise the weight of one entry instead"));
+    }
+  }
+}
+
+void CheckSelector(const Vip& vip, FindingCollector& findings) {
+  const bool is_default = vip.selector.size() == 1 && vip.selector.begin()->first == kVipLabel &&
+                          vip.selector.begin()->second == vip.id.name;
+  if (is_default && !LabelValueProblem(vip.id.name).empty() && NameProblem(vip.id.name).empty()) {
+    findings.Error("spec.realServers",
+                   "the VIP's name is too long for the label value that finds its servers; write "
+                   "a selector or a list");
+    return;
+  }
+  if (!is_default) CheckLabels(vip.selector, "spec.realServers.selector.matchLabels", findings);
+}
+
+void CheckFallback(const Vip& vip, FindingCollector& findings) {
+  if (vip.fallback.action != Fallback::Action::kServer) return;
+  const net::Endpoint& server = vip.fallback.server;
+  findings.ErrorIf(AddressProblem(server.address), "spec.fallback.address");
+  findings.ErrorIf(ServerMisfit(vip, server.address, server.port), "spec.fallback.address");
+}
+
+void CheckSource(const Vip& vip, FindingCollector& findings) {
+  if (vip.source.type == SourceAddress::Type::kAddress) {
+    findings.ErrorIf(AddressProblem(vip.source.address), "spec.source.address");
+  }
+  if (vip.client_address != ClientAddress::kTransparent) return;
+  if (vip.source.type != SourceAddress::Type::kAuto) {
+    findings.Error("spec.source.type",
+                   "clientAddress Transparent connects from the client's own address, so that no "
+                   "source can be set; remove source or use ProxyProtocolV2");
+  }
+  const auto is_ipv4 = [](const net::IpAddress& address) { return address.is_ipv4(); };
+  const auto ipv4_count = std::count_if(vip.addresses.begin(), vip.addresses.end(), is_ipv4);
+  if (ipv4_count != 0 && ipv4_count != static_cast<ptrdiff_t>(vip.addresses.size())) {
+    findings.Error("spec.clientAddress",
+                   "Transparent cannot carry an IPv6 client to an IPv4 server; declare one VIP for "
+                   "the IPv4 addresses and one for the IPv6 addresses");
+  }
+}
+
+void CheckNumbers(const Vip& vip, FindingCollector& findings) {
+  CheckLimits(vip.persistence.timeout, kPersistenceTimeoutLimits, "spec.persistence.timeoutSeconds",
+              findings);
+  CheckLimits(vip.persistence.ipv4_prefix_length, kIpv4PrefixLimits,
+              "spec.persistence.ipv4PrefixLength", findings);
+  CheckLimits(vip.persistence.ipv6_prefix_length, kIpv6PrefixLimits,
+              "spec.persistence.ipv6PrefixLength", findings);
+  CheckLimits(vip.timeouts.connect, kConnectTimeoutLimits, "spec.timeouts.connectSeconds",
+              findings);
+  CheckLimits(vip.timeouts.idle, kIdleTimeoutLimits, "spec.timeouts.idleSeconds", findings);
+  CheckLimits(vip.timeouts.drain, kDrainTimeoutLimits, "spec.timeouts.drainSeconds", findings);
+  CheckLimits(vip.connections_max, kConnectionsLimits, "spec.maxConnections", findings);
+  CheckLimits(vip.slow_start, kSlowStartLimits, "spec.slowStartSeconds", findings);
+}
+
+}  // namespace
+
+std::string AddressProblem(const net::IpAddress& address) {
+  const std::string text = address.ToString();
+  if (address.is_unspecified()) return text + " is the unspecified address; write one address";
+  if (address.is_multicast()) return text + " is a multicast address; write a unicast address";
+  constexpr std::array<uint8_t, 4> kBroadcast = {255, 255, 255, 255};
+  if (address.bytes() == absl::MakeConstSpan(kBroadcast)) {
+    return text + " is the broadcast address; write a unicast address";
+  }
+  if (!address.is_ipv4() && address.is_link_local()) {
+    return NotSupportedYet(text + ": IPv6 link-local addresses, which need an interface");
+  }
+  return "";
+}
+
+void CheckServerSpec(const ServerSpec& spec, const std::string& path, FindingCollector& findings) {
+  findings.ErrorIf(AddressProblem(spec.address), path + ".address");
+  if (spec.port.has_value()) CheckLimits(*spec.port, kPortLimits, path + ".port", findings);
+  CheckLimits(spec.weight, kWeightLimits, path + ".weight", findings);
+  CheckLimits(spec.connections_min, kConnectionsLimits, path + ".minConnections", findings);
+  CheckLimits(spec.connections_max, kConnectionsLimits, path + ".maxConnections", findings);
+  if (spec.connections_max == 0 && spec.connections_min > 0) {
+    findings.Warning(path + ".minConnections",
+                     "minConnections limits nothing while maxConnections is 0 (unlimited); set "
+                     "maxConnections too");
+  } else if (spec.connections_min > spec.connections_max) {
+    findings.Error(path + ".minConnections",
+                   absl::StrCat(spec.connections_min, " > maxConnections ", spec.connections_max));
+  }
+}
+
+std::vector<Finding> Validate(const Vip& vip) {
+  FindingCollector findings(vip.id, vip.location);
+  CheckIdentity(vip.id, findings);
+  CheckAddresses(vip, findings);
+  CheckFeatures(vip, findings);
+  CheckPorts(vip, findings);
+  CheckHealthCheck(vip, findings);
+  CheckSelector(vip, findings);
+  CheckInlineServers(vip, findings);
+  CheckFallback(vip, findings);
+  CheckSource(vip, findings);
+  CheckNumbers(vip, findings);
+  return findings.Take();
+}
+
+std::vector<Finding> Validate(const RealServer& server) {
+  FindingCollector findings(server.id, server.location);
+  CheckIdentity(server.id, findings);
+  CheckLabels(server.labels, "metadata.labels", findings);
+  CheckServerSpec(server.spec, "spec", findings);
+  return findings.Take();
+}
+
+std::vector<Finding> Validate(const Node& node) {
+  FindingCollector findings(node.id, node.location);
+  CheckIdentity(node.id, findings);
+  if (!node.interface.empty()) {
+    findings.Error("spec.interface", NotSupportedYet("interface; put the VIP's address on the host "
+                                                     "and remove this field"));
+  }
+  if (node.admin_http.has_value()) {
+    if (node.admin_http->address.is_multicast()) {
+      findings.Error("spec.admin.http",
+                     absl::StrCat(node.admin_http->address.ToString(), " is a multicast address"));
+    }
+    CheckLimits(node.admin_http->port, kPortLimits, "spec.admin.http", findings);
+  }
+  const std::string& directory = node.state_directory;
+  if (directory.empty() || directory.front() != '/' ||
+      std::any_of(directory.begin(), directory.end(),
+                  [](unsigned char c) { return c < 0x20 || c == 0x7f; })) {
+    findings.Error(
+        "spec.stateDirectory",
+        absl::StrCat(Quoted(directory), " is not an absolute path; start it with \"/\""));
+  }
+  return findings.Take();
+}
+
+}  // namespace fairlead::model

@@ -1,0 +1,208 @@
+// Rules over several objects.
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "pkg/model/desired_state.h"
+#include "pkg/model/server_fit.h"
+
+namespace fairlead::model {
+namespace {
+
+using IdSet = absl::flat_hash_set<ObjectId>;
+
+// Indexes of `objects` in the order of precedence: preferred ones first, then by place.
+template <typename T>
+std::vector<size_t> Precedence(const std::vector<T>& objects, const IdSet& preferred) {
+  std::vector<size_t> order(objects.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_partition(order.begin(), order.end(),
+                        [&](size_t i) { return preferred.contains(objects[i].id); });
+  return order;
+}
+
+template <typename T>
+void RemoveRejected(std::vector<T>& objects, const IdSet& rejected) {
+  std::erase_if(objects, [&rejected](const T& object) { return rejected.contains(object.id); });
+}
+
+Finding MakeFinding(Severity severity, const ObjectId& id, const SourceLocation& location,
+                    std::string field, std::string message) {
+  return {severity, id.ToString(), location, std::move(field), std::move(message)};
+}
+
+std::vector<Protocol> TransportsOf(Protocol protocol) {
+  if (protocol == Protocol::kTcpAndUdp) return {Protocol::kTcp, Protocol::kUdp};
+  return {protocol};
+}
+
+// Who has which ports of one address and transport.
+struct Occupancy {
+  net::PortSet ports;
+  std::vector<const Vip*> vips;
+};
+using OccupancyMap = absl::flat_hash_map<std::pair<net::IpAddress, Protocol>, Occupancy>;
+
+// The text about the first conflict of `vip` with those that came earlier; "" without one.
+std::string ConflictOf(const Vip& vip, const OccupancyMap& occupancy) {
+  for (const net::IpAddress& address : vip.addresses) {
+    for (const Protocol transport : TransportsOf(vip.protocol)) {
+      const auto taken = occupancy.find({address, transport});
+      if (taken == occupancy.end() || !taken->second.ports.Intersects(vip.ports)) continue;
+      for (const Vip* earlier : taken->second.vips) {
+        const net::PortSet common = earlier->ports.Intersection(vip.ports);
+        if (common.empty()) continue;
+        return absl::StrCat(common.count() == 1 ? "port " : "ports ", common.ToString(), "/",
+                            ProtocolName(transport), " of ", address.ToString(), " belong",
+                            common.count() == 1 ? "s" : "", " to ", earlier->id.ToString(),
+                            " already, which keeps working; use another address or other ports");
+      }
+    }
+  }
+  return "";
+}
+
+void Occupy(const Vip& vip, OccupancyMap& occupancy) {
+  for (const net::IpAddress& address : vip.addresses) {
+    for (const Protocol transport : TransportsOf(vip.protocol)) {
+      Occupancy& taken = occupancy[{address, transport}];
+      taken.ports.Add(vip.ports);
+      taken.vips.push_back(&vip);
+    }
+  }
+}
+
+// A wildcard listener has the port on every address of its family; [::] on those of both families,
+// as IPV6_V6ONLY is off by default (ipv6(7)).
+bool Listens(const net::Endpoint& own, const net::IpAddress& address) {
+  if (own.address == address) return true;
+  if (!own.address.is_unspecified()) return false;
+  return !own.address.is_ipv4() || address.is_ipv4();
+}
+
+std::string OwnPortConflict(const Vip& vip, const std::vector<net::Endpoint>& own_ports) {
+  for (const net::Endpoint& own : own_ports) {
+    for (const net::IpAddress& address : vip.addresses) {
+      if (vip.protocol == Protocol::kUdp || !vip.ports.Contains(own.port)) continue;
+      if (!Listens(own, address)) continue;
+      return absl::StrCat("port ", own.port, " of ", address.ToString(),
+                          " is Fairlead's own: it listens on ", own.ToString(),
+                          "; use another port, or another --admin address");
+    }
+  }
+  return "";
+}
+
+void RejectConflictingVips(DesiredState& state, const std::vector<net::Endpoint>& own_ports,
+                           const IdSet& preferred) {
+  OccupancyMap occupancy;
+  IdSet rejected;
+  for (const size_t i : Precedence(state.vips, preferred)) {
+    const Vip& vip = state.vips[i];
+    std::string problem = OwnPortConflict(vip, own_ports);
+    if (problem.empty()) problem = ConflictOf(vip, occupancy);
+    if (problem.empty()) {
+      Occupy(vip, occupancy);
+      continue;
+    }
+    rejected.insert(vip.id);
+    state.findings.push_back(
+        MakeFinding(Severity::kError, vip.id, vip.location, "spec.ports", std::move(problem)));
+  }
+  RemoveRejected(state.vips, rejected);
+}
+
+// Two objects with one endpoint in one VIP would share its connections twice over.
+void RejectDuplicateServers(DesiredState& state, const IdSet& preferred) {
+  absl::flat_hash_map<const RealServer*, size_t> rank;
+  for (const size_t i : Precedence(state.real_servers, preferred)) {
+    rank.emplace(&state.real_servers[i], rank.size());
+  }
+  const ServerIndex index(state);
+  IdSet rejected;
+  for (const Vip& vip : state.vips) {
+    std::vector<const RealServer*> servers = index.Matching(vip);
+    std::sort(servers.begin(), servers.end(),
+              [&rank](const RealServer* a, const RealServer* b) { return rank[a] < rank[b]; });
+    absl::flat_hash_map<net::Endpoint, const RealServer*> by_endpoint;
+    for (const RealServer* server : servers) {
+      if (rejected.contains(server->id)) continue;
+      const net::Endpoint endpoint{server->spec.address, server->spec.port.value_or(0)};
+      const auto [earlier, is_new] = by_endpoint.emplace(endpoint, server);
+      if (is_new) continue;
+      rejected.insert(server->id);
+      state.findings.push_back(MakeFinding(
+          Severity::kError, server->id, server->location, "spec.address",
+          absl::StrCat(endpoint.port == 0 ? endpoint.address.ToString() : endpoint.ToString(),
+                       " is ", earlier->second->id.ToString(), " of ", vip.id.ToString(),
+                       " already; delete one of them, or raise the weight of the other")));
+    }
+  }
+  RemoveRejected(state.real_servers, rejected);
+}
+
+// Why a matched object is not among the VIP's servers; "" when it is.
+std::string UnusedReason(const Vip& vip, const RealServer& server) {
+  for (const InlineServer& entry : vip.inline_servers) {
+    const bool same_endpoint =
+        entry.spec.address == server.spec.address && entry.spec.port == server.spec.port;
+    if (entry.name != server.id.name && !same_endpoint) continue;
+    return absl::StrCat("the inline entry ", entry.name, " of ", vip.id.ToString(),
+                        " is used instead; remove one of the two");
+  }
+  std::string misfit = ServerMisfit(vip, server.spec.address, server.spec.port);
+  if (!misfit.empty()) return absl::StrCat(vip.id.ToString(), " cannot use it: ", misfit);
+  return "";
+}
+
+void WarnOfUnused(DesiredState& state) {
+  const ServerIndex index(state);
+  absl::flat_hash_set<const RealServer*> matched;
+  for (const Vip& vip : state.vips) {
+    bool has_server = !vip.inline_servers.empty();
+    for (const RealServer* server : index.Matching(vip)) {
+      matched.insert(server);
+      std::string reason = UnusedReason(vip, *server);
+      has_server = has_server || reason.empty();
+      if (reason.empty()) continue;
+      state.findings.push_back(MakeFinding(Severity::kWarning, server->id, server->location,
+                                           "spec.address", std::move(reason)));
+    }
+    if (has_server) continue;
+    const auto label =
+        vip.selector.empty() ? std::pair<const std::string, std::string>() : *vip.selector.begin();
+    state.findings.push_back(MakeFinding(
+        Severity::kWarning, vip.id, vip.location, "spec.realServers",
+        absl::StrCat("no real server yet: clients get the fallback; add a list, or RealServer "
+                     "objects in namespace ",
+                     vip.id.name_space, " with the label ", label.first, ": ", label.second)));
+  }
+  for (const RealServer& server : state.real_servers) {
+    if (matched.contains(&server)) continue;
+    state.findings.push_back(
+        MakeFinding(Severity::kWarning, server.id, server.location, "metadata.labels",
+                    absl::StrCat("no VIP of namespace ", server.id.name_space,
+                                 " selects this server; label it ", kVipLabel, ": VIP-NAME")));
+  }
+}
+
+}  // namespace
+
+void ValidateTogether(DesiredState& state, const std::vector<net::Endpoint>& own_ports,
+                      const std::vector<ObjectId>& preferred) {
+  const IdSet preferred_set(preferred.begin(), preferred.end());
+  std::vector<net::Endpoint> listening = own_ports;
+  if (state.node.has_value() && state.node->admin_http.has_value()) {
+    listening.push_back(*state.node->admin_http);
+  }
+  RejectConflictingVips(state, listening, preferred_set);
+  RejectDuplicateServers(state, preferred_set);
+  WarnOfUnused(state);
+}
+
+}  // namespace fairlead::model
