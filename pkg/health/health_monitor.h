@@ -39,11 +39,11 @@ struct HealthReport {
   // In words, with what was seen: "connect refused by 10.0.0.3:5122", "HTTP 400 from ...",
   // "TCP connect in 0.4 ms"; "not checked" for type None; "not checked yet" at first.
   std::string reason;
-  // The host did not answer at all (time-out, no route), as opposed to answering badly.
+  // Down, and the host did not answer at all (time-out, no route), as opposed to answering badly.
   bool unreachable = false;
-  absl::Time since;             // of the last change of `state`
-  absl::Time checked;           // of the last probe; InfinitePast when there was none
-  absl::Duration latency;       // of the last probe
+  absl::Time since;        // of the last change of `state`
+  absl::Time checked;      // of the last probe; InfinitePast when there was none
+  absl::Duration latency;  // of the last probe
   uint64_t probes = 0;
   uint64_t failures = 0;
 };
@@ -56,18 +56,21 @@ struct HealthMonitorOptions {
 
 class HealthMonitor {
  public:
-  // `on_change` runs on the health thread, for each flip of state and each change of reason while
-  // Down; it must not block. Errors: the ring or the thread could not be made.
+  // `on_change` runs on the health thread, for each flip of state, each change of reason while not
+  // Up, and when a check could not be made (which counts neither as success nor as failure); it
+  // must not block. Errors: the ring, the TLS library or the thread could not be made.
   static absl::StatusOr<std::unique_ptr<HealthMonitor>> Create(
       const HealthMonitorOptions& options, const base::Clock& clock,
       std::function<void(const HealthReport&)> on_change);
   // Stops the thread; no call of `on_change` after it returns.
   virtual ~HealthMonitor() = default;
 
-  // Thread-safe. Replaces the targets. New ones are probed at once (spread over at most 500 ms).
-  // Type None reports Up with "not checked".
+  // Thread-safe. Replaces the targets. New ones are probed at once (spread over at most 500 ms; a
+  // hundred over 100 ms). Type None reports Up with "not checked". A target whose check changed
+  // while its address did not keeps its verdict until the new check has another one.
   virtual void SetTargets(std::vector<ProbeTarget> targets) = 0;
-  // Thread-safe: the latest report of every target, by id.
+  // Thread-safe: the latest report of every target, sorted by id. It may be a turn of the health
+  // thread (about a millisecond) behind SetTargets.
   virtual std::vector<HealthReport> Snapshot() const = 0;
 };
 
