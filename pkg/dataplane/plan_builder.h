@@ -62,4 +62,15 @@ struct PlanResult {
 
 PlanResult BuildPlan(const PlanInputs& inputs, IdRegistry& ids);
 
+// Why this version serves nothing of `vip` (disabled, DR, UDP), with what to do; "" when it does.
+std::string NotServedReason(const model::Vip& vip);
+
+// Whether every VIP port of this server is checked on its own. A server with a translated port has
+// one port behind all of them, so `port: Each` means that one.
+bool ChecksEachPort(const model::Vip& vip, const model::ServerSpec& server);
+
+// Monotonic time at which the sessions of a drained or halted server are cut; InfiniteDuration
+// when it is Online.
+absl::Duration AdminDeadline(const model::Vip& vip, const ServerCondition& condition);
+
 }  // namespace fairlead::dataplane
