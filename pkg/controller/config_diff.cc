@@ -1,0 +1,125 @@
+#include "pkg/controller/config_diff.h"
+
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace fairlead::controller {
+namespace {
+
+// Collects the names of fields that differ.
+class FieldList {
+ public:
+  template <typename T>
+  FieldList& Compare(const char* name, const T& before, const T& after) {
+    if (!(before == after)) names_.push_back(name);
+    return *this;
+  }
+  std::string ToString() const { return absl::StrJoin(names_, ", "); }
+
+ private:
+  std::vector<const char*> names_;
+};
+
+template <typename Object>
+std::map<std::string, const Object*> ByName(const std::vector<Object>& objects) {
+  std::map<std::string, const Object*> by_name;
+  for (const Object& object : objects) by_name.emplace(object.id.ToString(), &object);
+  return by_name;
+}
+
+Event ObjectEvent(absl::string_view message, const std::string& object, std::string reason) {
+  Event event;
+  event.message = message;
+  event.kind = "object";
+  event.subject = object;
+  event.reason = std::move(reason);
+  return event;
+}
+
+template <typename Object>
+void CompareObjects(const std::vector<Object>& before, const std::vector<Object>& after,
+                    std::vector<Event>* events) {
+  const auto old_objects = ByName(before);
+  const auto new_objects = ByName(after);
+  for (const auto& [name, object] : new_objects) {
+    const auto old = old_objects.find(name);
+    if (old == old_objects.end()) {
+      events->push_back(ObjectEvent("config object added", name, object->location.ToString()));
+    } else if (const std::string fields = ChangedFields(*old->second, *object); !fields.empty()) {
+      events->push_back(ObjectEvent("config object changed", name, fields));
+    }
+  }
+  for (const auto& [name, object] : old_objects) {
+    if (new_objects.contains(name)) continue;
+    events->push_back(
+        ObjectEvent("config object removed", name, "it is not in the configuration any more"));
+  }
+}
+
+Event FindingEvent(const model::Finding& finding) {
+  const bool rejected = finding.severity == model::Severity::kError;
+  const std::string field = finding.field.empty() ? "" : absl::StrCat(finding.field, ": ");
+  Event event =
+      ObjectEvent(rejected ? "config object rejected" : "config warning",
+                  finding.object.empty() ? finding.location.file : finding.object,
+                  absl::StrCat(finding.location.ToString(), ": ", field, finding.message));
+  event.level = rejected ? base::LogLevel::kError : base::LogLevel::kWarning;
+  event.detail = event.reason;
+  return event;
+}
+
+}  // namespace
+
+std::string ChangedFields(const model::Vip& before, const model::Vip& after) {
+  return FieldList()
+      .Compare("spec.addresses", before.addresses, after.addresses)
+      .Compare("spec.ports", before.ports, after.ports)
+      .Compare("spec.protocol", before.protocol, after.protocol)
+      .Compare("spec.mode", before.mode, after.mode)
+      .Compare("spec.scheduler", before.scheduler, after.scheduler)
+      .Compare("spec.persistence", before.persistence, after.persistence)
+      .Compare("spec.healthCheck", before.health_check, after.health_check)
+      .Compare("spec.realServers.selector", before.selector, after.selector)
+      .Compare("spec.realServers.list", before.inline_servers, after.inline_servers)
+      .Compare("spec.fallback", before.fallback, after.fallback)
+      .Compare("spec.clientAddress", before.client_address, after.client_address)
+      .Compare("spec.source", before.source, after.source)
+      .Compare("spec.timeouts", before.timeouts, after.timeouts)
+      .Compare("spec.maxConnections", before.connections_max, after.connections_max)
+      .Compare("spec.slowStartSeconds", before.slow_start, after.slow_start)
+      .Compare("spec.state", before.enabled, after.enabled)
+      .Compare("spec.advertise", before.advertise, after.advertise)
+      .ToString();
+}
+
+std::string ChangedFields(const model::RealServer& before, const model::RealServer& after) {
+  return FieldList()
+      .Compare("metadata.labels", before.labels, after.labels)
+      .Compare("spec.address", before.spec.address, after.spec.address)
+      .Compare("spec.port", before.spec.port, after.spec.port)
+      .Compare("spec.weight", before.spec.weight, after.spec.weight)
+      .Compare("spec.minConnections", before.spec.connections_min, after.spec.connections_min)
+      .Compare("spec.maxConnections", before.spec.connections_max, after.spec.connections_max)
+      .Compare("spec.state", before.spec.state, after.spec.state)
+      .ToString();
+}
+
+std::vector<Event> DescribeConfigChange(const model::DesiredState* before,
+                                        const model::DesiredState& after) {
+  static const model::DesiredState kNothing;
+  if (before == nullptr) before = &kNothing;
+  std::vector<Event> events;
+  CompareObjects(before->vips, after.vips, &events);
+  CompareObjects(before->real_servers, after.real_servers, &events);
+  for (const model::Finding& finding : after.findings) {
+    const auto& known = before->findings;
+    if (std::find(known.begin(), known.end(), finding) != known.end()) continue;
+    events.push_back(FindingEvent(finding));
+  }
+  return events;
+}
+
+}  // namespace fairlead::controller

@@ -1,0 +1,285 @@
+#include "pkg/controller/metrics.h"
+
+#include <array>
+#include <functional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace fairlead::controller {
+namespace {
+
+using model::AdminState;
+using model::OperationalState;
+using telemetry::MetricLabels;
+using telemetry::MetricsWriter;
+using telemetry::MetricType;
+
+MetricLabels VipLabels(const VipView& vip) {
+  return {{"namespace", vip.name_space}, {"vip", vip.name}};
+}
+
+MetricLabels ServerLabels(const VipView& vip, const ServerView& server) {
+  return {{"namespace", vip.name_space}, {"vip", vip.name}, {"server", server.name}};
+}
+
+MetricLabels With(MetricLabels labels, absl::string_view name, absl::string_view value) {
+  labels.emplace_back(name, value);
+  return labels;
+}
+
+double UnixSeconds(absl::Time time) { return absl::ToDoubleSeconds(time - absl::UnixEpoch()); }
+
+// One family with one integer per VIP.
+struct VipFamily {
+  const char* name;
+  MetricType type;
+  const char* help;
+  uint64_t (*value)(const VipView& vip);
+};
+
+constexpr VipFamily kVipFamilies[] = {
+    {"fairlead_vip_connections", MetricType::kGauge, "Connections of clients now.",
+     [](const VipView& vip) { return vip.counters.connections_active; }},
+    {"fairlead_vip_connections_total", MetricType::kCounter, "Connections accepted from clients.",
+     [](const VipView& vip) { return vip.counters.connections_total; }},
+    {"fairlead_vip_queue_length", MetricType::kGauge,
+     "Clients that wait for a free real server (maxConnections).",
+     [](const VipView& vip) { return vip.counters.queue_length; }},
+    {"fairlead_vip_retries_total", MetricType::kCounter,
+     "Connect attempts to real servers after the first one of a connection.",
+     [](const VipView& vip) { return vip.counters.retries_total; }},
+    {"fairlead_vip_fallback_total", MetricType::kCounter,
+     "Connections sent to the fallback server.",
+     [](const VipView& vip) { return vip.counters.fallback_total; }},
+    {"fairlead_vip_client_resets_total", MetricType::kCounter,
+     "Established connections that the client reset.",
+     [](const VipView& vip) { return vip.counters.client_resets_total; }},
+    {"fairlead_vip_max_connections", MetricType::kGauge,
+     "Limit of connections of the VIP; 0 = unlimited.",
+     [](const VipView& vip) { return uint64_t{vip.connections_max}; }},
+    {"fairlead_vip_served", MetricType::kGauge,
+     "1 when the VIP is enabled and all its listeners are open.",
+     [](const VipView& vip) { return uint64_t{vip.problem.empty()}; }},
+};
+
+struct ServerFamily {
+  const char* name;
+  MetricType type;
+  const char* help;
+  uint64_t (*value)(const ServerView& server);
+};
+
+constexpr ServerFamily kServerFamilies[] = {
+    {"fairlead_server_up", MetricType::kGauge, "1 when the health checks say Up.",
+     [](const ServerView& server) { return uint64_t{server.health == OperationalState::kUp}; }},
+    {"fairlead_server_draining", MetricType::kGauge, "1 when the state is Drain or Halt.",
+     [](const ServerView& server) { return uint64_t{server.admin != AdminState::kOnline}; }},
+    {"fairlead_server_connections", MetricType::kGauge, "Connections to the real server now.",
+     [](const ServerView& server) { return server.counters.connections_active; }},
+    {"fairlead_server_max_connections", MetricType::kGauge,
+     "Limit of connections of the real server; 0 = unlimited.",
+     [](const ServerView& server) { return uint64_t{server.connections_max}; }},
+    {"fairlead_server_connections_total", MetricType::kCounter,
+     "Connections made to the real server.",
+     [](const ServerView& server) { return server.counters.connections_total; }},
+    {"fairlead_server_connect_failures_total", MetricType::kCounter,
+     "Connect attempts that the real server refused or did not answer.",
+     [](const ServerView& server) { return server.counters.connect_failures_total; }},
+    {"fairlead_server_sessions_cut_total", MetricType::kCounter,
+     "Connections reset by the balancer: server unreachable, drain deadline, halt grace.",
+     [](const ServerView& server) { return server.counters.sessions_cut_total; }},
+    {"fairlead_server_resets_total", MetricType::kCounter,
+     "Established connections that the real server reset.",
+     [](const ServerView& server) { return server.counters.resets_total; }},
+    {"fairlead_server_idle_timeouts_total", MetricType::kCounter,
+     "Connections ended because no byte moved for the idle time.",
+     [](const ServerView& server) { return server.counters.idle_timeouts_total; }},
+    {"fairlead_server_sent_bytes_total", MetricType::kCounter, "Bytes sent to the real server.",
+     [](const ServerView& server) { return server.counters.bytes_to_server_total; }},
+    {"fairlead_server_received_bytes_total", MetricType::kCounter,
+     "Bytes received from the real server.",
+     [](const ServerView& server) { return server.counters.bytes_from_server_total; }},
+    {"fairlead_server_probes_total", MetricType::kCounter, "Health checks run.",
+     [](const ServerView& server) { return server.probes_total; }},
+    {"fairlead_server_probe_failures_total", MetricType::kCounter, "Health checks that failed.",
+     [](const ServerView& server) { return server.probe_failures_total; }},
+};
+
+// The states of fairlead_vip_servers; each server counts in exactly one.
+const char* ServerStateLabel(const ServerView& server) {
+  if (server.admin == AdminState::kHalt) return "halt";
+  if (server.admin == AdminState::kDrain) return "drain";
+  switch (server.health) {
+    case OperationalState::kUp:
+      return "up";
+    case OperationalState::kDown:
+      return "down";
+    case OperationalState::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+void WriteVipServers(const ControlView& view, MetricsWriter* writer) {
+  writer->Family("fairlead_vip_servers", MetricType::kGauge,
+                 "Real servers of the VIP by state; each counts once.");
+  for (const VipView& vip : view.vips) {
+    for (const char* state : {"up", "down", "unknown", "drain", "halt"}) {
+      uint64_t count = 0;
+      for (const ServerView& server : vip.servers) {
+        count += absl::string_view(ServerStateLabel(server)) == state;
+      }
+      writer->Sample(With(VipLabels(vip), "state", state), count);
+    }
+  }
+}
+
+void WriteRejections(const ControlView& view, MetricsWriter* writer) {
+  writer->Family("fairlead_vip_rejections_total", MetricType::kCounter,
+                 "Clients turned away, by reason.");
+  for (const VipView& vip : view.vips) {
+    for (size_t i = 0; i < dataplane::kRejectionCount; ++i) {
+      const char* reason = dataplane::RejectionName(static_cast<dataplane::Rejection>(i));
+      writer->Sample(With(VipLabels(vip), "reason", reason), vip.counters.rejections_total[i]);
+    }
+  }
+}
+
+void WriteConnectLatency(const ControlView& view, MetricsWriter* writer) {
+  writer->Family("fairlead_vip_connect_seconds", MetricType::kHistogram,
+                 "Time from the connect attempt to the established connection to a real server.");
+  for (const VipView& vip : view.vips) {
+    writer->Histogram(VipLabels(vip), dataplane::kConnectLatencyBounds,
+                      vip.counters.connect_latency_buckets,
+                      vip.counters.connect_latency_seconds_sum);
+  }
+}
+
+void WritePortFamily(const ControlView& view, const char* name, const char* help,
+                     uint64_t dataplane::PortObservation::*value, MetricsWriter* writer) {
+  writer->Family(name, MetricType::kCounter, help);
+  for (const VipView& vip : view.vips) {
+    for (const dataplane::PortObservation& port : vip.counters.ports) {
+      writer->Sample(With(VipLabels(vip), "port", absl::StrCat(port.port)), port.*value);
+    }
+  }
+}
+
+void WritePorts(const ControlView& view, MetricsWriter* writer) {
+  using dataplane::PortObservation;
+  WritePortFamily(view, "fairlead_port_connections_total", "Connections accepted, by VIP port.",
+                  &PortObservation::connections_total, writer);
+  WritePortFamily(view, "fairlead_port_received_bytes_total",
+                  "Bytes received from clients, by VIP port.",
+                  &PortObservation::bytes_from_client_total, writer);
+  WritePortFamily(view, "fairlead_port_sent_bytes_total", "Bytes sent to clients, by VIP port.",
+                  &PortObservation::bytes_to_client_total, writer);
+}
+
+void WriteAddresses(const ControlView& view, MetricsWriter* writer) {
+  writer->Family("fairlead_vip_address_on_host", MetricType::kGauge,
+                 "1 when the address is on an interface of this host.");
+  for (const VipView& vip : view.vips) {
+    if (!vip.addresses_known) continue;
+    for (const dataplane::AddressOutcome& outcome : vip.addresses) {
+      const std::string address = outcome.address.ToString();
+      writer->Sample(With(VipLabels(vip), "address", address),
+                     uint64_t{!outcome.interface.empty()});
+    }
+  }
+}
+
+void Gauge(const char* name, const char* help, uint64_t value, MetricsWriter* writer) {
+  writer->Family(name, MetricType::kGauge, help);
+  writer->Sample({}, value);
+}
+
+void Counter(const char* name, const char* help, uint64_t value, MetricsWriter* writer) {
+  writer->Family(name, MetricType::kCounter, help);
+  writer->Sample({}, value);
+}
+
+void WritePlane(const ControlView& view, MetricsWriter* writer) {
+  const dataplane::PlaneObservation& plane = view.plane;
+  writer->Family("fairlead_io_engine_info", MetricType::kGauge,
+                 "Always 1; the engine that moves the bytes and why it is not io_uring.");
+  writer->Sample({{"engine", plane.engine}, {"reason", plane.engine_reason}}, uint64_t{1});
+  Gauge("fairlead_shards", "Threads that serve clients.", static_cast<uint64_t>(plane.shards),
+        writer);
+  Gauge("fairlead_plan_revision", "Revision of the newest plan.", view.plan_revision, writer);
+  Gauge("fairlead_plan_applied_revision", "Revision of the plan that every shard uses.",
+        plane.applied_revision, writer);
+  Gauge("fairlead_sessions", "Sessions in use.", plane.sessions_active, writer);
+  Gauge("fairlead_sessions_max", "Sessions that fit into this process.", plane.sessions_max,
+        writer);
+  Gauge("fairlead_buffers_in_use", "Receive buffers that hold bytes now.", plane.buffers_in_use,
+        writer);
+  Counter("fairlead_buffers_exhausted_total", "Receives that had to wait for a free buffer.",
+          plane.buffers_exhausted_total, writer);
+  Counter("fairlead_splice_promotions_total", "Directions that moved on to splice(2).",
+          plane.splice_promotions_total, writer);
+  Counter("fairlead_accept_pauses_total",
+          "Times that accepting stopped for a while: no session slot or descriptor left.",
+          plane.accept_pauses_total, writer);
+}
+
+void WriteConfig(const ControlView& view, MetricsWriter* writer) {
+  uint64_t rejected = 0;
+  uint64_t warnings = 0;
+  for (const model::Finding& finding : view.findings) {
+    ++(finding.severity == model::Severity::kError ? rejected : warnings);
+  }
+  Gauge("fairlead_config_rejected", "Errors in the configuration as it was last read.", rejected,
+        writer);
+  Gauge("fairlead_config_warnings", "Warnings about the configuration as it was last read.",
+        warnings, writer);
+  Gauge("fairlead_config_stale_objects",
+        "Objects whose last good version is in force because their text is rejected.",
+        view.stale_objects.size(), writer);
+  Counter("fairlead_config_changes_total", "Readings of the configuration that differed.",
+          view.config_readings_total, writer);
+  if (view.config_readings_total == 0) return;
+  writer->Family(
+      "fairlead_config_change_timestamp_seconds", MetricType::kGauge,
+      "Unix time of the last change of the configuration; time() minus this is its age.");
+  writer->Sample({}, UnixSeconds(view.config_changed));
+}
+
+void WriteServers(const ControlView& view, MetricsWriter* writer) {
+  for (const ServerFamily& family : kServerFamilies) {
+    writer->Family(family.name, family.type, family.help);
+    for (const VipView& vip : view.vips) {
+      for (const ServerView& server : vip.servers) {
+        writer->Sample(ServerLabels(vip, server), family.value(server));
+      }
+    }
+  }
+  writer->Family("fairlead_server_weight", MetricType::kGauge,
+                 "Weight in force; below the manifest's during slow start.");
+  for (const VipView& vip : view.vips) {
+    for (const ServerView& server : vip.servers) {
+      writer->Sample(ServerLabels(vip, server), server.weight_effective);
+    }
+  }
+}
+
+}  // namespace
+
+void WriteMetrics(const ControlView& view, MetricsDetail detail, MetricsWriter* writer) {
+  for (const VipFamily& family : kVipFamilies) {
+    writer->Family(family.name, family.type, family.help);
+    for (const VipView& vip : view.vips) writer->Sample(VipLabels(vip), family.value(vip));
+  }
+  WriteVipServers(view, writer);
+  WriteAddresses(view, writer);
+  WriteRejections(view, writer);
+  WriteConnectLatency(view, writer);
+  WritePlane(view, writer);
+  WriteConfig(view, writer);
+  if (detail == MetricsDetail::kVip) return;
+  WritePorts(view, writer);
+  WriteServers(view, writer);
+}
+
+}  // namespace fairlead::controller

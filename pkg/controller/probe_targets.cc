@@ -1,0 +1,46 @@
+#include "pkg/controller/probe_targets.h"
+
+#include "absl/strings/str_cat.h"
+#include "pkg/dataplane/plan_builder.h"
+
+namespace fairlead::controller {
+namespace {
+
+using CheckType = model::HealthCheck::Type;
+
+uint16_t CheckedPort(const model::HealthCheck& check, const model::ServerSpec& spec) {
+  if (check.type == CheckType::kIcmp || check.type == CheckType::kNone) return 0;
+  // A translated port is where the server really listens, unless the manifest knows better.
+  if (spec.port.has_value() && !check.port_from_manifest) return *spec.port;
+  if (spec.port.has_value() && check.each_port) return *spec.port;
+  return check.port;
+}
+
+health::ProbeTarget MakeTarget(const model::Vip& vip, const model::VipServer& server,
+                               uint16_t port) {
+  health::ProbeTarget target;
+  target.endpoint = {server.spec.address, port};
+  target.id =
+      absl::StrCat(vip.id.QualifiedName(), " ", server.name, " ", target.endpoint.ToString());
+  target.check = vip.health_check;
+  target.check.port = port;
+  return target;
+}
+
+}  // namespace
+
+std::vector<std::pair<uint16_t, health::ProbeTarget>> ProbeTargetsOf(
+    const model::Vip& vip, const model::VipServer& server) {
+  std::vector<std::pair<uint16_t, health::ProbeTarget>> targets;
+  if (dataplane::ChecksEachPort(vip, server.spec)) {
+    for (const uint16_t port : vip.ports.ToPorts()) {
+      targets.emplace_back(port, MakeTarget(vip, server, port));
+    }
+    return targets;
+  }
+  const uint16_t port = CheckedPort(vip.health_check, server.spec);
+  targets.emplace_back(port, MakeTarget(vip, server, port));
+  return targets;
+}
+
+}  // namespace fairlead::controller

@@ -1,0 +1,20 @@
+// Which checks a real server of a VIP needs. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pkg/health/health_monitor.h"
+#include "pkg/model/desired_state.h"
+
+namespace fairlead::controller {
+
+// The targets of one server, each with the port that it stands for: the VIP's port with
+// `port: Each`, else the port that is probed (0 for ICMP and None). The id holds the endpoint, so
+// that a server that moved to another address starts without a verdict.
+std::vector<std::pair<uint16_t, health::ProbeTarget>> ProbeTargetsOf(
+    const model::Vip& vip, const model::VipServer& server);
+
+}  // namespace fairlead::controller

@@ -1,0 +1,326 @@
+#include "pkg/controller/reconciler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "pkg/controller/config_diff.h"
+#include "pkg/model/suggestion.h"
+
+namespace fairlead::controller {
+namespace {
+
+constexpr char kNotOnHost[] = "VIP address is not on this host";
+
+Event VipEvent(base::LogLevel level, absl::string_view message, const std::string& service,
+               std::string reason) {
+  Event event;
+  event.level = level;
+  event.message = message;
+  event.kind = "vip";
+  event.subject = service;
+  event.reason = std::move(reason);
+  return event;
+}
+
+// "10.0.0.1, 10.0.0.2": those that no interface has.
+std::string MissingAddresses(const ServiceState& state) {
+  std::vector<std::string> missing;
+  for (const dataplane::AddressOutcome& outcome : state.addresses) {
+    if (outcome.interface.empty()) missing.push_back(outcome.address.ToString());
+  }
+  return absl::StrJoin(missing, ", ");
+}
+
+size_t CountServers(const dataplane::ForwardingPlan& plan) {
+  size_t count = 0;
+  for (const auto& service : plan.services) count += service->servers.size();
+  return count;
+}
+
+}  // namespace
+
+Reconciler::Reconciler(ReconcilerOptions options, const base::Clock& clock,
+                       dataplane::DataPlane& plane, health::HealthMonitor& health)
+    : options_(std::move(options)),
+      clock_(clock),
+      plane_(plane),
+      health_(health),
+      store_(options_.state_directory),
+      events_(clock),
+      records_(clock, [this](const Event& event) { events_.Record(event); }),
+      started_(clock.Now()),
+      next_tick_(clock.Monotonic() + kTick) {
+  Publish();
+}
+
+void Reconciler::Restore() {
+  absl::StatusOr<Overrides> overrides = store_.Load();
+  if (overrides.ok()) {
+    records_.Restore(*std::move(overrides));
+  } else {
+    state_warning_ = std::string(overrides.status().message());
+  }
+  if (const absl::Status writable = store_.CheckWritable(); !writable.ok()) {
+    state_warning_ = absl::StrCat(writable.message(),
+                                  "; drain, halt and online work, but are forgotten at a restart. "
+                                  "Create the directory for this user or use --state-directory");
+  }
+  if (!state_warning_.empty()) {
+    base::LogWarning("state directory does not work", {{"reason", state_warning_}});
+  }
+  Publish();
+}
+
+void Reconciler::SetDesired(std::shared_ptr<const model::DesiredState> desired) {
+  for (const Event& event : DescribeConfigChange(desired_.get(), *desired)) events_.Record(event);
+  desired_ = std::move(desired);
+  config_changed_ = clock_.Now();
+  ++config_readings_total_;
+  if (phase_ == ControlView::Phase::kStarting) phase_ = ControlView::Phase::kServing;
+  // What could not be kept is in force all the same; SaveOverrides has told why.
+  if (records_.Reconcile(*desired_)) (void)SaveOverrides();
+  targets_dirty_ = true;
+  causes_.insert("configuration");
+}
+
+void Reconciler::SetHealth(const health::HealthReport& report) {
+  if (records_.ApplyReport(report)) causes_.insert("health");
+}
+
+void Reconciler::BeginStop() {
+  phase_ = ControlView::Phase::kStopping;
+  Publish();
+}
+
+absl::Duration Reconciler::Turn() {
+  const absl::Duration now = clock_.Monotonic();
+  const bool ticked = now >= next_tick_;
+  if (ticked) Tick(now);
+  if (now >= rebuild_at_) causes_.insert("time");
+  bool turned = ticked;
+  if (desired_ != nullptr && phase_ == ControlView::Phase::kServing) {
+    if (!causes_.empty()) {
+      Rebuild(now);
+      turned = true;
+    } else if (now >= apply_retry_at_) {
+      ApplyPlan(now);
+      turned = true;
+    }
+  }
+  if (turned) Publish();
+  return std::min({next_tick_, rebuild_at_, apply_retry_at_});
+}
+
+void Reconciler::Tick(absl::Duration now) {
+  next_tick_ = now + kTick;
+  events_.Tick();
+  // The level behind the reports' edges: a report that was lost is seen here.
+  for (const health::HealthReport& report : health_.Snapshot()) SetHealth(report);
+}
+
+void Reconciler::RefreshTargets() {
+  targets_dirty_ = false;
+  std::vector<health::ProbeTarget> targets = records_.Targets(*desired_);
+  if (targets == targets_) return;
+  targets_ = targets;
+  health_.SetTargets(std::move(targets));
+}
+
+void Reconciler::Rebuild(absl::Duration now) {
+  const std::string cause = absl::StrJoin(std::exchange(causes_, {}), ", ");
+  if (targets_dirty_) RefreshTargets();
+  dataplane::PlanResult result = dataplane::BuildPlan(
+      {.desired = *desired_, .conditions = records_.Conditions(), .now = now, .last = plan_}, ids_);
+  rebuild_at_ = result.rebuild_at;
+  if (result.plan == plan_) return;
+  plan_ = std::move(result.plan);
+  ApplyPlan(now);
+  Event event;
+  event.message = "plan applied";
+  event.kind = "cause";
+  event.subject = cause;
+  event.reason = absl::StrCat("revision ", plan_->revision, ": ", plan_->services.size(), " VIPs, ",
+                              CountServers(*plan_), " real servers");
+  event.audience = Event::Audience::kLogOnly;
+  events_.Record(event);
+}
+
+void Reconciler::ApplyPlan(absl::Duration now) {
+  const dataplane::ApplyResult result = plane_.Apply(plan_);
+  std::map<std::string, ServiceState> services;
+  apply_retry_at_ = absl::InfiniteDuration();
+  for (const dataplane::ServiceOutcome& outcome : result.services) {
+    const auto planned =
+        std::find_if(plan_->services.begin(), plan_->services.end(),
+                     [&](const auto& service) { return service->id == outcome.service_id; });
+    if (planned == plan_->services.end()) continue;
+    const std::string& name = (*planned)->name;
+    ServiceState state = {std::string(outcome.status.message()), outcome.addresses};
+    TellOutcome(name, services_[name], state);
+    if (!state.problem.empty() || !MissingAddresses(state).empty()) {
+      apply_retry_at_ = now + kApplyRetry;
+    }
+    services.emplace(name, std::move(state));
+  }
+  services_ = std::move(services);
+}
+
+void Reconciler::TellOutcome(const std::string& service, const ServiceState& before,
+                             const ServiceState& after) {
+  if (before.problem != after.problem) {
+    events_.Record(
+        after.problem.empty()
+            ? VipEvent(base::LogLevel::kInfo, "VIP is served again", service, "")
+            : VipEvent(base::LogLevel::kError, "VIP is not fully served", service, after.problem));
+  }
+  const std::string missing_before = MissingAddresses(before);
+  const std::string missing = MissingAddresses(after);
+  if (missing_before == missing) return;
+  if (missing.empty()) {
+    events_.Record(VipEvent(base::LogLevel::kInfo, "VIP addresses are on this host", service, ""));
+    return;
+  }
+  events_.Record(
+      VipEvent(base::LogLevel::kWarning, kNotOnHost, service,
+               absl::StrCat(missing,
+                            ": no interface has it; listening all the same, so that it serves as "
+                            "soon as the address is added (ip address add) or routed here")));
+}
+
+absl::StatusOr<SetServerStateResult> Reconciler::SetState(const SetServerState& command) {
+  const std::vector<ServerKey> keys = Match(command);
+  if (keys.empty()) return NothingMatches(command);
+  SetServerStateResult result;
+  std::vector<std::string> lines;
+  for (const ServerKey& key : keys) {
+    const model::AdminState before = records_.records().at(key).condition.admin;
+    records_.SetState(key, command.state, "an operator on this node");
+    ServerStateChange change = Describe(key);
+    change.before = before;
+    lines.push_back(absl::StrCat("real server ", change.server, " of VIP ", change.vip, ": ",
+                                 model::AdminStateName(change.before), " -> ",
+                                 model::AdminStateName(change.after), ", ",
+                                 change.connections_active, " connections"));
+    result.changes.push_back(std::move(change));
+  }
+  result.message = absl::StrJoin(lines, "\n");
+  if (const absl::Status saved = SaveOverrides(); !saved.ok()) {
+    result.warning = absl::StrCat("the state is in force, but will be forgotten at a restart: ",
+                                  saved.message());
+  }
+  targets_dirty_ = true;
+  causes_.insert("operator");
+  return result;
+}
+
+std::vector<ServerKey> Reconciler::Match(const SetServerState& command) const {
+  std::vector<ServerKey> by_name;
+  std::vector<ServerKey> by_address;
+  for (const auto& [key, record] : records_.records()) {
+    const std::string& vip = key.first;  // "default/dispatcher"
+    const bool vip_matches =
+        command.vip.empty() || vip == command.vip || vip.substr(vip.find('/') + 1) == command.vip;
+    if (!vip_matches) continue;
+    if (key.second == command.server) by_name.push_back(key);
+    if (record.address.ToString() == command.server) by_address.push_back(key);
+  }
+  return by_name.empty() ? by_address : by_name;
+}
+
+absl::Status Reconciler::NothingMatches(const SetServerState& command) const {
+  std::set<absl::string_view> names;
+  for (const auto& [key, record] : records_.records()) names.insert(key.second);
+  const std::vector<absl::string_view> candidates(names.begin(), names.end());
+  if (candidates.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat("no real server ", model::Quoted(command.server),
+                     ": the configuration in force has no real server at all"));
+  }
+  const std::string vip =
+      command.vip.empty() ? "" : absl::StrCat(" in VIP ", model::Quoted(command.vip));
+  constexpr size_t kNamesShown = 20;
+  const std::vector<absl::string_view> shown(
+      candidates.begin(), candidates.begin() + std::min(candidates.size(), kNamesShown));
+  return absl::NotFoundError(absl::StrCat("no real server ", model::Quoted(command.server), vip,
+                                          model::DidYouMean(command.server, candidates),
+                                          "; there are: ", absl::StrJoin(shown, ", "),
+                                          candidates.size() > kNamesShown ? ", ..." : ""));
+}
+
+ServerStateChange Reconciler::Describe(const ServerKey& key) const {
+  const ServerRecord& record = records_.records().at(key);
+  ServerStateChange change;
+  change.vip = key.first;
+  change.server = key.second;
+  change.after = record.condition.admin;
+  const std::shared_ptr<const ControlView> view = View();
+  for (const VipView& vip : view->vips) {
+    if (vip.QualifiedName() != key.first) continue;
+    for (const ServerView& server : vip.servers) {
+      if (server.name == key.second) change.connections_active = server.counters.connections_active;
+    }
+  }
+  for (const model::Vip& vip : desired_->vips) {
+    if (vip.id.QualifiedName() != key.first) continue;
+    const absl::Duration deadline = dataplane::AdminDeadline(vip, record.condition);
+    if (deadline != absl::InfiniteDuration()) {
+      change.deadline = clock_.Now() + (deadline - clock_.Monotonic());
+    }
+  }
+  return change;
+}
+
+absl::Status Reconciler::SaveOverrides() {
+  const absl::Status saved = store_.Save(records_.overrides());
+  if (saved.ok()) {
+    state_warning_.clear();
+    return saved;
+  }
+  state_warning_ = std::string(saved.message());
+  Event event;
+  event.level = base::LogLevel::kWarning;
+  event.message = "states set on this node could not be kept";
+  event.reason = state_warning_;
+  events_.Record(event);
+  return saved;
+}
+
+void Reconciler::Publish() {
+  auto view = std::make_shared<ControlView>();
+  view->phase = phase_;
+  view->started = started_;
+  view->published = clock_.Now();
+  view->config_changed = config_changed_;
+  view->config_readings_total = config_readings_total_;
+  view->plan_revision = plan_ == nullptr ? 0 : plan_->revision;
+  view->vips = BuildVipViews({.desired = desired_.get(),
+                              .records = records_.records(),
+                              .plan = plan_.get(),
+                              .services = services_,
+                              .now_monotonic = clock_.Monotonic(),
+                              .now = clock_.Now()});
+  if (desired_ != nullptr) {
+    view->findings = desired_->findings;
+    for (const model::ObjectId& id : desired_->stale) view->stale_objects.push_back(id.ToString());
+  }
+  view->warnings = options_.host_warnings;
+  if (!state_warning_.empty()) view->warnings.push_back(state_warning_);
+  view->events = events_.Recent();
+  absl::MutexLock lock(&view_mutex_);
+  view_ = std::move(view);
+}
+
+std::shared_ptr<const ControlView> Reconciler::View() const {
+  std::shared_ptr<const ControlView> published;
+  {
+    absl::MutexLock lock(&view_mutex_);
+    published = view_;
+  }
+  auto view = std::make_shared<ControlView>(*published);
+  MergeObservation(plane_.Observe(), view.get());
+  return view;
+}
+
+}  // namespace fairlead::controller

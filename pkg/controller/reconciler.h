@@ -1,0 +1,106 @@
+// Reconciler: the brain without its thread. Inputs (desired state, health reports, commands) only
+// change what it knows and mark it dirty; Turn() then does the one rebuild:
+//
+//   SetDesired ─┐
+//   SetHealth  ─┼─> dirty ──Turn()──> targets -> HealthMonitor
+//   SetState   ─┘                     BuildPlan -> DataPlane::Apply -> outcomes -> ControlView
+//
+// It works by level: a turn looks at the whole state, so lost or doubled inputs do no harm, and
+// what the data plane could not do is tried again every `kApplyRetry`. Controller thread only,
+// except View(), which any thread may call.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "pkg/base/clock.h"
+#include "pkg/controller/command.h"
+#include "pkg/controller/event_log.h"
+#include "pkg/controller/override_store.h"
+#include "pkg/controller/server_records.h"
+#include "pkg/controller/view.h"
+#include "pkg/controller/view_builder.h"
+#include "pkg/dataplane/data_plane.h"
+#include "pkg/dataplane/plan_builder.h"
+#include "pkg/health/health_monitor.h"
+
+namespace fairlead::controller {
+
+struct ReconcilerOptions {
+  std::string state_directory;             // "" = nothing is kept
+  std::vector<std::string> host_warnings;  // shown in the view as they are
+};
+
+class Reconciler {
+ public:
+  static constexpr absl::Duration kTick = absl::Seconds(1);
+  static constexpr absl::Duration kApplyRetry = absl::Seconds(5);
+
+  Reconciler(ReconcilerOptions options, const base::Clock& clock, dataplane::DataPlane& plane,
+             health::HealthMonitor& health);
+
+  // Reads the overrides of the last run; once, before anything else.
+  void Restore();
+  void SetDesired(std::shared_ptr<const model::DesiredState> desired);
+  void SetHealth(const health::HealthReport& report);
+  // NotFound when nothing matches; the message lists what there is.
+  absl::StatusOr<SetServerStateResult> SetState(const SetServerState& command);
+  // From now on the view says Stopping and no plan is applied any more.
+  void BeginStop();
+
+  // Does what is due. Returns the monotonic time of the next turn if nothing happens before.
+  absl::Duration Turn();
+
+  // Thread-safe. The last published view with the counters of this moment; never null.
+  std::shared_ptr<const ControlView> View() const;
+
+ private:
+  void Tick(absl::Duration now);
+  void RefreshTargets();
+  void Rebuild(absl::Duration now);
+  void ApplyPlan(absl::Duration now);
+  void TellOutcome(const std::string& service, const ServiceState& before,
+                   const ServiceState& after);
+  std::vector<ServerKey> Match(const SetServerState& command) const;
+  absl::Status NothingMatches(const SetServerState& command) const;
+  ServerStateChange Describe(const ServerKey& key) const;
+  absl::Status SaveOverrides();
+  void Publish();
+
+  const ReconcilerOptions options_;
+  const base::Clock& clock_;
+  dataplane::DataPlane& plane_;
+  health::HealthMonitor& health_;
+  const OverrideStore store_;
+  EventLog events_;
+  ServerRecords records_;
+  dataplane::IdRegistry ids_;
+
+  const absl::Time started_;
+  ControlView::Phase phase_ = ControlView::Phase::kStarting;
+  std::shared_ptr<const model::DesiredState> desired_;  // null until the first reading
+  absl::Time config_changed_ = absl::InfinitePast();
+  uint64_t config_readings_total_ = 0;
+  std::string state_warning_;  // the state directory does not work; "" = it does
+
+  std::set<std::string> causes_;  // why the plan must be built anew; empty = it need not
+  bool targets_dirty_ = false;
+  std::vector<health::ProbeTarget> targets_;
+  std::shared_ptr<const dataplane::ForwardingPlan> plan_;
+  std::map<std::string, ServiceState> services_;  // what the data plane said, by service name
+  absl::Duration rebuild_at_ = absl::InfiniteDuration();
+  absl::Duration apply_retry_at_ = absl::InfiniteDuration();
+  absl::Duration next_tick_;
+
+  mutable absl::Mutex view_mutex_;
+  std::shared_ptr<const ControlView> view_ ABSL_GUARDED_BY(view_mutex_);
+};
+
+}  // namespace fairlead::controller

@@ -1,0 +1,102 @@
+// ServerRecords: what the controller remembers of every (VIP, real server) beside the manifest: the
+// administrative state in force with its origin, what the health checks said, and since when.
+//
+// Three inputs (desired state, health reports, operator's commands) change records; each tells what
+// changed through `on_event`. Outputs are whole: conditions for the plan, targets for the checks.
+// Controller thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "pkg/base/clock.h"
+#include "pkg/controller/event_log.h"
+#include "pkg/controller/override_store.h"
+#include "pkg/dataplane/plan_builder.h"
+#include "pkg/health/health_monitor.h"
+#include "pkg/model/desired_state.h"
+
+namespace fairlead::controller {
+
+// (VIP's qualified name, server name).
+using ServerKey = std::pair<std::string, std::string>;
+
+struct ServerRecord {
+  // Whether the next time that the server serves begins with a slow start: it was seen Down or
+  // halted, or it was added to a running VIP.
+  enum class Warmth { kWarm, kCold };
+
+  net::IpAddress address;
+  model::AdminState admin_in_manifest = model::AdminState::kOnline;
+  bool set_here = false;  // condition.admin was set by an operator
+  absl::Time admin_since;
+  Warmth warmth = Warmth::kWarm;
+  dataplane::ServerCondition condition;
+
+  bool per_port = false;
+  // port -> the latest report; one entry (of any port) unless `per_port`; empty when not checked.
+  std::map<uint16_t, health::HealthReport> reports;
+  std::string health_reason;
+  absl::Time health_since = absl::InfinitePast();
+};
+
+class ServerRecords {
+ public:
+  ServerRecords(const base::Clock& clock, std::function<void(const Event&)> on_event);
+
+  // Overrides kept from the last run; called once, before the first Reconcile.
+  void Restore(Overrides overrides) { overrides_ = std::move(overrides); }
+  const Overrides& overrides() const { return overrides_; }
+
+  // Makes the records those of `desired`. True when overrides changed (the manifest won over one,
+  // or its server has another address now).
+  bool Reconcile(const model::DesiredState& desired);
+
+  // True when a condition changed, so that the plan must be built anew. Reports of targets that are
+  // not wanted any more are ignored.
+  bool ApplyReport(const health::HealthReport& report);
+
+  // Sets the operator's state; the record must exist. The caller rebuilds and saves the overrides.
+  void SetState(const ServerKey& key, model::AdminState state, const std::string& cause);
+
+  dataplane::ServerConditions Conditions() const;
+  // What to probe now: nothing for halted servers and for VIPs that are not served. In the order of
+  // the records, so that equal wishes compare equal.
+  std::vector<health::ProbeTarget> Targets(const model::DesiredState& desired);
+
+  const std::map<ServerKey, ServerRecord>& records() const { return records_; }
+
+ private:
+  ServerRecord MakeRecord(const ServerKey& key, const model::ServerSpec& spec,
+                          bool* overrides_changed);
+  void UpdateRecord(const ServerKey& key, const model::ServerSpec& spec, ServerRecord* record,
+                    bool* overrides_changed);
+  void ChangeAdmin(const ServerKey& key, model::AdminState state, const std::string& cause,
+                   ServerRecord* record);
+  bool DropOverride(const ServerKey& key, absl::string_view why);
+  // Joins the reports of a record into its condition; true when that changed.
+  bool UpdateCondition(const ServerKey& key, ServerRecord* record);
+  void TellFlip(const ServerKey& key, const ServerRecord& record,
+                model::OperationalState before) const;
+
+  const base::Clock& clock_;
+  const std::function<void(const Event&)> on_event_;
+  std::map<ServerKey, ServerRecord> records_;
+  Overrides overrides_;
+  bool first_reading_ = true;
+  // Target id -> whose it is.
+  struct TargetOwner {
+    ServerKey key;
+    uint16_t port;
+  };
+  absl::flat_hash_map<std::string, TargetOwner> target_owners_;
+};
+
+}  // namespace fairlead::controller

@@ -1,0 +1,111 @@
+// ControlView: the immutable picture of everything the daemon knows, for people: what `status`,
+// /metrics and the web page show. Published by the controller; read by any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "pkg/dataplane/data_plane.h"
+#include "pkg/model/object.h"
+#include "pkg/model/server_state.h"
+#include "pkg/model/vip.h"
+
+namespace fairlead::controller {
+
+// A change of state, as it went to the log.
+struct EventView {
+  absl::Time time;
+  std::string level;    // "info", "warning", "error"
+  std::string message;  // constant text: "real server is down"
+  std::string object;   // "default/dispatcher srv-1"
+  std::string reason;   // cause in words
+};
+
+struct ServerView {
+  std::string name;
+  bool is_object = false;  // false: written inline in the VIP
+  net::IpAddress address;
+  uint16_t port = 0;  // 0 = the client's destination port
+  uint32_t weight = 0;
+  double weight_effective = 0;  // slow start applied
+  uint32_t connections_min = 0;
+  uint32_t connections_max = 0;
+
+  // The state in force, and the manifest's when an operator's differs ("set here").
+  model::AdminState admin = model::AdminState::kOnline;
+  model::AdminState admin_in_manifest = model::AdminState::kOnline;
+  bool set_here = false;
+  absl::Time admin_since;
+  absl::Time deadline = absl::InfiniteFuture();  // sessions are cut then (Drain, Halt)
+
+  model::OperationalState health = model::OperationalState::kUnknown;
+  std::string health_reason;
+  bool unreachable = false;
+  absl::Time health_since = absl::InfinitePast();
+  absl::Time checked = absl::InfinitePast();
+  absl::Duration check_latency;
+  uint64_t probes_total = 0;
+  uint64_t probe_failures_total = 0;
+  bool per_port = false;
+  std::string ports_up;    // per_port: "80,443"
+  std::string ports_down;  // per_port
+
+  model::Eligibility eligibility = model::Eligibility::kNone;
+  dataplane::ServerObservation counters;
+};
+
+struct VipView {
+  std::string name_space;
+  std::string name;
+  std::vector<dataplane::AddressOutcome> addresses;
+  bool addresses_known = false;  // the data plane has told where the addresses are
+  std::string ports;
+  std::string protocol;
+  std::string mode;
+  std::string scheduler;
+  std::string persistence;   // "None" or "SourceIP 300s /32 /128"
+  std::string health_check;  // "TCP :5122 every 2s"
+  std::string location;      // "dispatcher.yaml:4:1"
+  bool enabled = true;
+  bool stale = false;   // the present text is rejected: the last good version is in force
+  std::string problem;  // why it is not (fully) served; "" when it is
+  uint32_t connections_max = 0;
+  std::vector<ServerView> servers;
+  dataplane::ServiceObservation counters;  // without `servers`
+
+  std::string QualifiedName() const { return name_space + "/" + name; }
+};
+
+struct ControlView {
+  // Starting: no desired state has been read yet. Stopping: clients are let go.
+  enum class Phase { kStarting, kServing, kStopping };
+
+  Phase phase = Phase::kStarting;
+  absl::Time started;
+  absl::Time published;
+  absl::Time config_changed = absl::InfinitePast();  // the last reading that differed
+  uint64_t config_readings_total = 0;
+  uint64_t plan_revision = 0;
+  std::vector<VipView> vips;  // by qualified name
+  std::vector<model::Finding> findings;
+  std::vector<std::string> stale_objects;
+  std::vector<std::string> warnings;  // about this host: state directory, descriptors
+  std::vector<EventView> events;      // newest last; at most 100
+  // Observed when the view was asked for; `plane.services` is empty, they are in `vips`.
+  dataplane::PlaneObservation plane;
+};
+
+// What would happen to a client (`fairlead explain`).
+struct ExplanationView {
+  std::string vip;              // qualified name; "" when no VIP has that address and port
+  std::string server;           // "" = none
+  std::string server_endpoint;  // "10.0.0.1:80"
+  std::string reason;           // one sentence
+  std::vector<std::string> details;
+};
+
+const char* PhaseName(ControlView::Phase phase);
+
+}  // namespace fairlead::controller
