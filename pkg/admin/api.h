@@ -1,0 +1,41 @@
+// The admin API without its server: a request in, a response out. Thread-safe.
+//
+//   GET  /healthz                 the process answers
+//   GET  /readyz                  200 when clients are served by the newest plan, else 503 and why
+//   GET  /metrics[?detail=vip]    Prometheus text
+//   GET  /api/v1/status           everything that `fairlead status` shows
+//   GET  /api/v1/findings         errors and warnings of the configuration
+//   GET  /api/v1/explain?client=&vip=
+//   GET  /api/v1/version
+//   POST /api/v1/servers/state    {"server": "srv-1", "vip": "dispatcher", "state": "Drain"}
+//
+// Errors are {"error": "..."} with a fitting status code.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "pkg/admin/backend.h"
+
+namespace fairlead::admin {
+
+struct ApiRequest {
+  std::string method;  // "GET", "HEAD", "POST"
+  std::string path;
+  std::map<std::string, std::string> query;
+  std::string content_type;
+  std::string body;
+};
+
+struct ApiResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+};
+
+ApiResponse HandleApiRequest(const AdminBackend& backend, const ApiRequest& request);
+
+// {"error": message}.
+ApiResponse ErrorResponse(int status, const std::string& message);
+
+}  // namespace fairlead::admin

@@ -1,0 +1,223 @@
+#include "pkg/admin/json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+
+namespace fairlead::admin {
+namespace {
+
+using controller::ControlView;
+using controller::ServerView;
+using controller::VipView;
+using Json = nlohmann::json;
+
+Json TimeToJson(absl::Time time) {
+  if (time == absl::InfinitePast() || time == absl::InfiniteFuture()) return nullptr;
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
+}
+
+const char* EligibilityWord(model::Eligibility eligibility) {
+  switch (eligibility) {
+    case model::Eligibility::kAll:
+      return "All";
+    case model::Eligibility::kPersistentOnly:
+      return "PersistentOnly";
+    case model::Eligibility::kNone:
+      return "None";
+  }
+  return "unknown";
+}
+
+Json HealthToJson(const ServerView& server) {
+  Json health = {{"state", model::OperationalStateName(server.health)},
+                 {"reason", server.health_reason},
+                 {"unreachable", server.unreachable},
+                 {"since", TimeToJson(server.health_since)},
+                 {"checked", TimeToJson(server.checked)},
+                 {"latencySeconds", absl::ToDoubleSeconds(server.check_latency)},
+                 {"probes", server.probes_total},
+                 {"failures", server.probe_failures_total}};
+  if (server.per_port) {
+    health["portsUp"] = server.ports_up;
+    health["portsDown"] = server.ports_down;
+  }
+  return health;
+}
+
+Json ServerToJson(const ServerView& server) {
+  const dataplane::ServerObservation& counters = server.counters;
+  return {{"name", server.name},
+          {"object", server.is_object},
+          {"address", server.address.ToString()},
+          {"port", server.port},
+          {"weight", server.weight},
+          {"weightEffective", server.weight_effective},
+          {"minConnections", server.connections_min},
+          {"maxConnections", server.connections_max},
+          {"state", model::AdminStateName(server.admin)},
+          {"stateInManifest", model::AdminStateName(server.admin_in_manifest)},
+          {"setHere", server.set_here},
+          {"stateSince", TimeToJson(server.admin_since)},
+          {"deadline", TimeToJson(server.deadline)},
+          {"takes", EligibilityWord(server.eligibility)},
+          {"health", HealthToJson(server)},
+          {"connections", counters.connections_active},
+          {"connectionsTotal", counters.connections_total},
+          {"connectFailuresTotal", counters.connect_failures_total},
+          {"sessionsCutTotal", counters.sessions_cut_total},
+          {"resetsTotal", counters.resets_total},
+          {"idleTimeoutsTotal", counters.idle_timeouts_total},
+          {"bytesToServerTotal", counters.bytes_to_server_total},
+          {"bytesFromServerTotal", counters.bytes_from_server_total}};
+}
+
+Json RejectionsToJson(const VipView& vip) {
+  Json rejections = Json::object();
+  for (size_t i = 0; i < dataplane::kRejectionCount; ++i) {
+    if (vip.counters.rejections_total[i] == 0) continue;
+    rejections[dataplane::RejectionName(static_cast<dataplane::Rejection>(i))] =
+        vip.counters.rejections_total[i];
+  }
+  return rejections;
+}
+
+Json PortsToJson(const VipView& vip) {
+  Json ports = Json::array();
+  for (const dataplane::PortObservation& port : vip.counters.ports) {
+    ports.push_back({{"port", port.port},
+                     {"connectionsTotal", port.connections_total},
+                     {"bytesFromClientTotal", port.bytes_from_client_total},
+                     {"bytesToClientTotal", port.bytes_to_client_total}});
+  }
+  return ports;
+}
+
+Json AddressesToJson(const VipView& vip) {
+  Json addresses = Json::array();
+  for (const dataplane::AddressOutcome& outcome : vip.addresses) {
+    Json address = {{"address", outcome.address.ToString()}};
+    if (vip.addresses_known) {
+      address["interface"] = outcome.interface;
+      address["onHost"] = !outcome.interface.empty();
+    }
+    addresses.push_back(std::move(address));
+  }
+  return addresses;
+}
+
+Json VipToJson(const VipView& vip) {
+  Json servers = Json::array();
+  for (const ServerView& server : vip.servers) servers.push_back(ServerToJson(server));
+  return {{"namespace", vip.name_space},
+          {"name", vip.name},
+          {"addresses", AddressesToJson(vip)},
+          {"ports", vip.ports},
+          {"protocol", vip.protocol},
+          {"mode", vip.mode},
+          {"scheduler", vip.scheduler},
+          {"persistence", vip.persistence},
+          {"healthCheck", vip.health_check},
+          {"location", vip.location},
+          {"enabled", vip.enabled},
+          {"stale", vip.stale},
+          {"problem", vip.problem},
+          {"maxConnections", vip.connections_max},
+          {"connections", vip.counters.connections_active},
+          {"connectionsTotal", vip.counters.connections_total},
+          {"queue", vip.counters.queue_length},
+          {"retriesTotal", vip.counters.retries_total},
+          {"fallbackTotal", vip.counters.fallback_total},
+          {"clientResetsTotal", vip.counters.client_resets_total},
+          {"rejections", RejectionsToJson(vip)},
+          {"portCounters", PortsToJson(vip)},
+          {"servers", std::move(servers)}};
+}
+
+Json FindingList(const ControlView& view) {
+  Json findings = Json::array();
+  for (const model::Finding& finding : view.findings) {
+    findings.push_back(
+        {{"severity", finding.severity == model::Severity::kError ? "error" : "warning"},
+         {"object", finding.object},
+         {"location", finding.location.ToString()},
+         {"field", finding.field},
+         {"message", finding.message}});
+  }
+  return findings;
+}
+
+Json PlaneToJson(const dataplane::PlaneObservation& plane) {
+  return {{"engine", plane.engine},
+          {"engineReason", plane.engine_reason},
+          {"shards", plane.shards},
+          {"appliedRevision", plane.applied_revision},
+          {"sessions", plane.sessions_active},
+          {"sessionsMax", plane.sessions_max},
+          {"buffersInUse", plane.buffers_in_use},
+          {"buffersExhaustedTotal", plane.buffers_exhausted_total},
+          {"acceptPausesTotal", plane.accept_pauses_total}};
+}
+
+Json EventsToJson(const ControlView& view) {
+  Json events = Json::array();
+  for (const controller::EventView& event : view.events) {
+    events.push_back({{"time", TimeToJson(event.time)},
+                      {"level", event.level},
+                      {"message", event.message},
+                      {"object", event.object},
+                      {"reason", event.reason}});
+  }
+  return events;
+}
+
+}  // namespace
+
+Json ViewToJson(const ControlView& view, const std::string& version, const std::string& revision) {
+  Json vips = Json::array();
+  for (const VipView& vip : view.vips) vips.push_back(VipToJson(vip));
+  return {{"version", version},
+          {"revision", revision},
+          {"phase", controller::PhaseName(view.phase)},
+          {"started", TimeToJson(view.started)},
+          {"configChanged", TimeToJson(view.config_changed)},
+          {"planRevision", view.plan_revision},
+          {"plane", PlaneToJson(view.plane)},
+          {"vips", std::move(vips)},
+          {"findings", FindingList(view)},
+          {"staleObjects", view.stale_objects},
+          {"warnings", view.warnings},
+          {"events", EventsToJson(view)}};
+}
+
+Json FindingsToJson(const ControlView& view) {
+  return {{"findings", FindingList(view)}, {"staleObjects", view.stale_objects}};
+}
+
+Json ExplanationToJson(const controller::ExplanationView& explanation) {
+  return {{"vip", explanation.vip},
+          {"server", explanation.server},
+          {"endpoint", explanation.server_endpoint},
+          {"reason", explanation.reason},
+          {"details", explanation.details}};
+}
+
+Json CommandResultToJson(const controller::SetServerStateResult& result) {
+  Json changes = Json::array();
+  for (const controller::ServerStateChange& change : result.changes) {
+    changes.push_back({{"vip", change.vip},
+                       {"server", change.server},
+                       {"before", model::AdminStateName(change.before)},
+                       {"after", model::AdminStateName(change.after)},
+                       {"connections", change.connections_active},
+                       {"deadline", TimeToJson(change.deadline)}});
+  }
+  return {
+      {"changes", std::move(changes)}, {"message", result.message}, {"warning", result.warning}};
+}
+
+std::string ToText(const Json& json) {
+  return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace fairlead::admin

@@ -1,0 +1,167 @@
+#include "pkg/admin/server.h"
+
+#include <httplib.h>
+#include <sys/socket.h>
+
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "pkg/admin/api.h"
+#include "pkg/admin/host_check.h"
+#include "pkg/base/errno_status.h"
+#include "pkg/base/log.h"
+#include "pkg/base/unique_fd.h"
+
+namespace fairlead::admin {
+namespace {
+
+// A scrape, a probe, a few people: more at a time wait for their turn.
+constexpr size_t kThreadCount = 8;
+// The largest request is a server's name and a state.
+constexpr size_t kPayloadBytesMax = 16 * 1024;
+// Idle connections hold a thread of the pool, so they are let go soon.
+constexpr time_t kKeepAliveSeconds = 2;
+constexpr size_t kKeepAliveRequestsMax = 100;
+constexpr time_t kReadSeconds = 5;
+constexpr time_t kWriteSeconds = 10;
+
+// SO_REUSEADDR alone: the library would set SO_REUSEPORT, and a second daemon would then share our
+// port (socket(7)) and answer every other request.
+void SetSocketOptions(int socket) {
+  const int yes = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+}
+
+// The library hides why a bind failed; binding here first tells.
+absl::Status CheckBindable(const net::Endpoint& bind) {
+  const net::SocketAddress address(bind);
+  const base::UniqueFd probe(
+      ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, /*protocol=*/0));
+  if (!probe.valid()) return base::LastErrnoStatus("socket for the admin API");
+  SetSocketOptions(probe.get());
+  if (::bind(probe.get(), &address.generic, address.length) == 0 && ::listen(probe.get(), 1) == 0) {
+    return absl::OkStatus();
+  }
+  const int error = errno;
+  const char* hint = "";
+  if (error == EADDRINUSE) {
+    hint = "; another process (another fairlead?) listens there: stop it, or use --admin ADDR:PORT";
+  } else if (error == EADDRNOTAVAIL) {
+    hint = "; no interface of this host has that address: use --admin ADDR:PORT";
+  } else if (error == EACCES) {
+    hint = "; ports below 1024 need CAP_NET_BIND_SERVICE: use --admin ADDR:PORT";
+  }
+  const absl::Status status =
+      base::ErrnoStatus(error, absl::StrCat("admin API: listen on ", bind.ToString()));
+  return absl::Status(status.code(), absl::StrCat(status.message(), hint));
+}
+
+ApiRequest ToApiRequest(const httplib::Request& request) {
+  ApiRequest api;
+  api.method = request.method;
+  api.path = request.path;
+  for (const auto& [name, value] : request.params) api.query.emplace(name, value);
+  api.content_type = request.get_header_value("Content-Type");
+  api.body = request.body;
+  return api;
+}
+
+void Answer(const ApiResponse& api, httplib::Response* response) {
+  response->status = api.status;
+  response->set_header("X-Content-Type-Options", "nosniff");
+  response->set_header("Cache-Control", "no-store");
+  response->set_content(api.body, api.content_type.c_str());
+}
+
+}  // namespace
+
+struct AdminServer::Impl {
+  net::Endpoint endpoint;
+  AdminBackend backend;
+  httplib::Server server;
+  std::thread thread;
+
+  void Configure();
+  void Serve(const httplib::Request& request, httplib::Response& response) const;
+};
+
+void AdminServer::Impl::Serve(const httplib::Request& request, httplib::Response& response) const {
+  const std::string host = request.get_header_value("Host");
+  if (!IsHostAllowed(host, endpoint.address)) {
+    Answer(ErrorResponse(403,
+                         "this Host header is not served: use the address of the admin API, "
+                         "or localhost"),
+           &response);
+    return;
+  }
+  Answer(HandleApiRequest(backend, ToApiRequest(request)), &response);
+}
+
+void AdminServer::Impl::Configure() {
+  server.new_task_queue = [] { return new httplib::ThreadPool(kThreadCount); };
+  server.set_socket_options([](auto socket) { SetSocketOptions(socket); });
+  server.set_payload_max_length(kPayloadBytesMax);
+  server.set_keep_alive_timeout(kKeepAliveSeconds);
+  server.set_keep_alive_max_count(kKeepAliveRequestsMax);
+  server.set_read_timeout(kReadSeconds);
+  server.set_write_timeout(kWriteSeconds);
+  // Without it, answers to small requests wait for the peer's delayed ACK (tcp(7)).
+  server.set_tcp_nodelay(true);
+  const auto serve = [this](const httplib::Request& request, httplib::Response& response) {
+    Serve(request, response);
+  };
+  server.Get("/.*", serve);
+  server.Post("/.*", serve);
+  server.set_exception_handler(
+      [](const httplib::Request& request, httplib::Response& response, std::exception_ptr) {
+        base::LogError("admin API request failed", {{"path", request.path}});
+        Answer(ErrorResponse(500, "internal error; see the daemon's log"), &response);
+      });
+  // What the library refuses by itself (unknown methods, broken requests) has no body yet.
+  server.set_error_handler([](const httplib::Request&, httplib::Response& response) {
+    if (!response.body.empty()) return;
+    const int status = response.status;
+    Answer(ErrorResponse(status, absl::StrCat("request refused: HTTP ", status)), &response);
+  });
+}
+
+AdminServer::AdminServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Create(const net::Endpoint& bind,
+                                                                 AdminBackend backend) {
+  if (const absl::Status bindable = CheckBindable(bind); !bindable.ok()) return bindable;
+  auto impl = std::make_unique<Impl>();
+  impl->endpoint = bind;
+  impl->backend = std::move(backend);
+  impl->Configure();
+  const std::string host = bind.address.ToString();
+  bool bound = false;
+  if (bind.port == 0) {
+    const int port = impl->server.bind_to_any_port(host.c_str());
+    bound = port > 0;
+    impl->endpoint.port = bound ? static_cast<uint16_t>(port) : 0;
+  } else {
+    bound = impl->server.bind_to_port(host.c_str(), bind.port);
+  }
+  if (!bound) {
+    return absl::UnavailableError(
+        absl::StrCat("admin API: cannot listen on ", bind.ToString(), "; use --admin ADDR:PORT"));
+  }
+  httplib::Server* server = &impl->server;
+  impl->thread = std::thread([server] { server->listen_after_bind(); });
+  // stop() before the loop runs would be lost.
+  while (!impl->server.is_running()) absl::SleepFor(absl::Milliseconds(1));
+  return std::unique_ptr<AdminServer>(new AdminServer(std::move(impl)));
+}
+
+AdminServer::~AdminServer() {
+  impl_->server.stop();
+  impl_->thread.join();
+}
+
+const net::Endpoint& AdminServer::endpoint() const { return impl_->endpoint; }
+
+}  // namespace fairlead::admin

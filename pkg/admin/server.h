@@ -1,0 +1,33 @@
+// AdminServer: the admin API over HTTP/1.1, for the command line, Prometheus and orchestrators.
+// A small server on a thread pool of its own, so that nothing else can make /readyz wait. Loopback
+// by default; it has no login, so main warns about any other address.
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "pkg/admin/backend.h"
+
+namespace fairlead::admin {
+
+class AdminServer {
+ public:
+  // Listens on `bind` (port 0 = any) and serves until the object is destroyed. Errors: the address
+  // cannot be bound (in use, not on this host, port below 1024), with what to do.
+  static absl::StatusOr<std::unique_ptr<AdminServer>> Create(const net::Endpoint& bind,
+                                                             AdminBackend backend);
+  ~AdminServer();
+  AdminServer(const AdminServer&) = delete;
+  AdminServer& operator=(const AdminServer&) = delete;
+
+  // Where it listens; the port is never 0.
+  const net::Endpoint& endpoint() const;
+
+ private:
+  struct Impl;
+  explicit AdminServer(std::unique_ptr<Impl> impl);
+
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fairlead::admin
