@@ -1,6 +1,7 @@
 #include "tests/bench/client.h"
 
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,13 +21,15 @@ namespace fairlead::bench {
 namespace {
 
 constexpr int kEvents = 256;
-constexpr int kWaitMs = 10;          // how late the end of a slice may be noticed
-constexpr uint64_t kTagStep = 7919;  // a prime, so that all offsets of the pattern occur
+constexpr uint64_t kWaitNs = 10'000'000;  // how late the end of a slice may be noticed
+constexpr uint64_t kTagStep = 7919;       // a prime, so that all offsets of the pattern occur
 constexpr uint64_t kStalledNs = 10'000'000'000;  // no progress for this long is a failure
 
 struct Connection {
   int fd = -1;
   bool connected = false;
+  bool busy = false;  // a request is under way
+  uint64_t turn = 0;  // of a fixed rate: the next request of the schedule that is this one's
   uint64_t tag = 0;
   uint64_t sent = 0;      // payload bytes of an upload
   uint64_t received = 0;  // payload bytes of the answer
@@ -40,7 +43,12 @@ class Client {
         epoll_(CreateEpoll()),
         connections_(options.connections),
         buffer_(kChunkSize) {
-    for (Connection& connection : connections_) Open(&connection);
+    prctl(PR_SET_TIMERSLACK, 1);  // else a fixed rate would come in bursts of 50 us
+    for (size_t i = 0; i < connections_.size(); ++i) {
+      connections_[i].turn = i;
+      Open(&connections_[i]);
+    }
+    schedule_ns_ = MonotonicNow();
   }
 
   // Keeps the connections busy for `duration_ms`.
@@ -49,9 +57,9 @@ class Client {
     uint64_t now = MonotonicNow();
     uint64_t progress_ns = now;
     for (; now < end_ns; now = MonotonicNow()) {
+      const uint64_t wait_ns = options_.rate > 0 ? SendWhatIsDue(now) : kWaitNs;
       epoll_event events[kEvents];
-      const int count = epoll_wait(epoll_, events, kEvents, kWaitMs);
-      if (count < 0 && errno != EINTR) Fail("epoll_wait");
+      const int count = Wait(events, wait_ns);
       for (int i = 0; i < count; ++i) {
         Progress(&connections_[events[i].data.u64], events[i].events);
       }
@@ -85,8 +93,38 @@ class Client {
     connection->connected = true;
     Watch(epoll_, connection->fd,
           options_.mode == Mode::kUpload ? EPOLLIN | EPOLLOUT : uint32_t{EPOLLIN}, index);
+    if (options_.rate > 0) return;
     connection->began_ns = MonotonicNow();
     SendRequest(connection);
+  }
+
+  // Request number `turn` of a fixed rate belongs to connection `turn` modulo their number. Its
+  // latency counts from here, so that a slow answer is charged for the requests that had to wait
+  // behind it.
+  uint64_t DueNs(uint64_t turn) const {
+    return schedule_ns_ + turn * 1'000'000'000 / options_.rate;
+  }
+
+  void SendTurn(Connection* connection) {
+    connection->began_ns = DueNs(connection->turn);
+    connection->turn += connections_.size();
+    SendRequest(connection);
+  }
+
+  // Returns how long there is nothing to send. A busy connection catches up in Finish().
+  uint64_t SendWhatIsDue(uint64_t now) {
+    for (; DueNs(next_turn_) <= now; ++next_turn_) {
+      Connection* connection = &connections_[next_turn_ % connections_.size()];
+      if (!connection->busy && connection->turn == next_turn_) SendTurn(connection);
+    }
+    return std::min(kWaitNs, DueNs(next_turn_) - now);
+  }
+
+  int Wait(epoll_event* events, uint64_t wait_ns) const {
+    const timespec wait{0, static_cast<long>(wait_ns)};
+    const int count = epoll_pwait2(epoll_, events, kEvents, &wait, nullptr);
+    if (count < 0 && errno != EINTR) Fail("epoll_pwait2");
+    return count;
   }
 
   void SendRequest(Connection* connection) {
@@ -98,6 +136,7 @@ class Client {
     connection->tag = next_tag_;
     connection->sent = 0;
     connection->received = 0;
+    connection->busy = true;
     WriteRequest(kind, options_.answer_size, connection->tag, request);
     // One small request at a time always fits into the send buffer.
     if (send(connection->fd, request, kRequestSize, MSG_NOSIGNAL) != kRequestSize) {
@@ -139,9 +178,12 @@ class Client {
     const uint64_t now = MonotonicNow();
     latencies_.Add(now - connection->began_ns);
     ++operations_;
+    connection->busy = false;
     if (options_.mode == Mode::kConnects) {
       close(connection->fd);
       Open(connection);
+    } else if (options_.rate > 0) {
+      if (DueNs(connection->turn) <= now) SendTurn(connection);
     } else {
       connection->began_ns = now;
       SendRequest(connection);
@@ -160,6 +202,8 @@ class Client {
   std::vector<Connection> connections_;
   std::vector<char> buffer_;
   uint64_t next_tag_ = 0;
+  uint64_t schedule_ns_ = 0;  // when turn 0 of a fixed rate was due
+  uint64_t next_turn_ = 0;
   uint64_t operations_ = 0;
   uint64_t bytes_ = 0;
   Histogram latencies_;

@@ -11,7 +11,7 @@
 namespace fairlead::bench {
 
 enum class Mode {
-  kRequests,  // long connections, each with one request under way
+  kRequests,  // long connections, each with at most one request under way
   kConnects,  // connect, request, answer, close, and again
   kDownload,  // the server sends without an end
   kUpload,    // the client sends without an end
@@ -22,6 +22,7 @@ struct ClientOptions {
   sockaddr_in target{};
   uint32_t connections = 64;
   uint64_t answer_size = 64;
+  uint64_t rate = 0;  // kRequests: how many a second in all; 0 = the next follows the last answer
   uint64_t warm_up_ms = 200;
   uint64_t duration_ms = 1000;
   std::vector<int> process_ids;  // of the proxy under test; may be empty

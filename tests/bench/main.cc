@@ -19,7 +19,8 @@ constexpr char kUsage[] =
     "usage: bench_traffic serve ADDRESS:PORT\n"
     "       bench_traffic idle ADDRESS:PORT\n"
     "       bench_traffic requests|connects|download|upload ADDRESS:PORT [--connections N]\n"
-    "           [--answer BYTES] [--warm-up-ms N] [--duration-ms N] [--pid PID]... [--cpu N]\n"
+    "           [--answer BYTES] [--rate REQUESTS_PER_SECOND] [--warm-up-ms N] [--duration-ms N] "
+    "[--pid PID]... [--cpu N]\n"
     "           [--count-syscalls 1]\n";
 
 [[noreturn]] void Usage() {
@@ -46,6 +47,8 @@ ClientOptions ParseOptions(const std::vector<std::string>& words) {
       options.connections = static_cast<uint32_t>(value);
     } else if (words[i] == "--answer") {
       options.answer_size = value;
+    } else if (words[i] == "--rate") {
+      options.rate = value;
     } else if (words[i] == "--warm-up-ms") {
       options.warm_up_ms = value;
     } else if (words[i] == "--duration-ms") {

@@ -19,6 +19,7 @@ class Bench:
         self.generator = generator
         self.options = options
         self.log = log
+        self.complaints_seen = 0
         self.server = lab.start("server", [generator, "serve", f"0.0.0.0:{SERVER_PORT}"],
                                 lab.load_cpu, "server", stdout=-1)
         if self.server.stdout.readline() != "ready\n":
@@ -48,16 +49,25 @@ class Bench:
     def _client(self, workload, peer, duration_ms, *more, wrapper=()):
         words = [*wrapper, self.generator, workload.mode, peer.target,
                  "--connections", workload.connections, "--answer", workload.answer,
-                 "--warm-up-ms", int(1000 * self.options.warm_up), "--duration-ms", duration_ms,
+                 "--rate", workload.rate, "--warm-up-ms", int(1000 * self.options.warm_up), "--duration-ms", duration_ms,
                  "--cpu", self.lab.proxy_cpu, *more]
         for process_id in peer.process_ids():
             words += ["--pid", process_id]
         done = self.lab.run_on_load_cpu("client", *words)
-        if done.returncode != 0 or self.lab.errors("server"):
-            failure = (done.stderr.strip() + " " + self.lab.errors("server")).strip()
+        failure = " ".join(filter(None, [done.stderr.strip(), self._server_complaints()]))
+        if done.returncode != 0 or failure:
+            failure = failure or f"exit status {done.returncode}"
             self.log(f"{workload.name} {peer.name}: {failure}")
-            return {"failure": failure or f"exit status {done.returncode}"}
+            return {"failure": failure}
         return json.loads(done.stdout)
+
+    def _server_complaints(self):
+        """What the server has reported since the last call."""
+        if self.server.poll() is not None:
+            raise BenchError(f"the server ended: {self.lab.errors('server')}")
+        text = self.lab.errors("server")
+        new, self.complaints_seen = text[self.complaints_seen:].strip(), len(text)
+        return new
 
     def idle_memory(self, peer):
         """VmRSS of a fresh process before and after it holds many quiet connections."""
@@ -127,11 +137,11 @@ class Bench:
         if "failure" in result:
             return result
         with open(path, encoding="ascii") as file:
-            calls = _parse_strace(file.read())
+            calls = parse_strace(file.read())
         return {"operations": result["operations"], "calls": sum(calls.values()), "by_name": calls}
 
 
-def _parse_strace(text):
+def parse_strace(text):
     """{call: count} of `strace -c`; lines are: % seconds us/call calls [errors] name."""
     calls = {}
     for line in text.splitlines():

@@ -47,9 +47,11 @@ class Peer:
         self.wait_ready()
 
     def wait_ready(self):
-        if not wait_until(self._answers, 10):
-            state = "ended" if self.process and self.process.poll() is not None else "does not answer"
-            raise BenchError(f"{self.name} {state}: {self.lab.errors(self.name)[-400:]}")
+        answered = wait_until(lambda: self._ended() or self._answers(), 10)
+        if self._ended() or not answered:
+            state = "ended" if self._ended() else "does not answer"
+            errors = self.lab.errors(self.name)[-400:] if self.process else ""
+            raise BenchError(f"{self.name} {state}: {errors}")
 
     def stop(self):
         if self.process:
@@ -59,9 +61,10 @@ class Peer:
     def process_ids(self):
         return lab_module.process_tree(self.process.pid) if self.process else []
 
+    def _ended(self):
+        return self.process is not None and self.process.poll() is not None
+
     def _answers(self):
-        if self.process and self.process.poll() is not None:
-            return False
         done = self.lab.run_on_load_cpu("client", self.generator, "idle", self.target, input="1\n")
         return done.returncode == 0 and done.stdout == "1\n"
 
@@ -121,7 +124,7 @@ class HAProxy(Peer):
   nbthread 1
   maxconn {connections_max()}
   {"" if self.splice else "nosplice"}
-  {"tune.pipesize 262144" if self.splice else ""}
+  {"tune.pipesize 1048576" if self.splice else "tune.bufsize 65536"}
   {"maxpipes 64" if self.splice else ""}
 defaults
   mode tcp
@@ -171,6 +174,7 @@ stream {{
   server {{
     listen {self.address}:{self.port} backlog=4096;
     tcp_nodelay on;
+    proxy_buffer_size 64k;
     proxy_connect_timeout 10s;
     proxy_timeout 1h;
     proxy_pass {SERVER_ADDRESS}:{SERVER_PORT};

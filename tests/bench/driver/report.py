@@ -103,12 +103,12 @@ def targets_table(data):
                      spread(comparison["p99"]), target_text(workload), met])
     idle = data["idle"].get("fairlead", {}).get("kb_per_connection")
     if idle is not None:
-        rows.append(["idle", "", f"{idle:.2f} KB per connection", "", "", f"≤ {IDLE_TARGET_KB} KB",
+        rows.append(["idle", "", f"{idle:.3f} KB per connection", "", "", f"≤ {IDLE_TARGET_KB} KB",
                      "yes" if idle <= IDLE_TARGET_KB else "no"])
     for name, target in SYSCALL_TARGETS.items():
         calls = data["syscalls"].get("fairlead", {}).get(name, {}).get("per_operation")
         if calls is not None:
-            rows.append([f"system calls, {name}", "", f"{calls:.2f} per operation", "", "",
+            rows.append([f"system calls, {name}", "", f"{calls:.3f} per operation", "", "",
                          f"≤ {target:g}", "yes" if calls <= target else "no"])
     if not rows:
         return ""

@@ -15,6 +15,7 @@ class Workload:
     mode: str  # of bench_traffic
     connections: int
     answer: int = 64
+    rate: int = 0  # requests per second in all; 0: the next one follows the last answer
     per_byte: bool = False  # the operation is a gigabyte instead of a request
     targets: dict = field(default_factory=dict)
 
@@ -22,7 +23,9 @@ class Workload:
 TIMED = (
     Workload("rr64", "64 long connections, 64-byte request and answer", "requests", 64,
              targets={"cpu": 1.6, "p99": 0.75}),
-    Workload("rr1000", "the same with 1000 connections", "requests", 1000,
+    Workload("rr64-paced", "64 long connections, 30,000 requests a second: no proxy is saturated",
+             "requests", 64, rate=30000),
+    Workload("rr1000", "rr64 with 1000 connections", "requests", 1000,
              targets={"cpu": 2.0, "p99": 0.6}),
     Workload("rr64-16k", "64 long connections, 16 KB answers", "requests", 64, answer=16384,
              targets={"cpu": 1.8}),
