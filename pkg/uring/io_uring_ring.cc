@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -234,7 +235,8 @@ void IoUringRing::ProvideBuffers() {
 
 absl::Span<const Completion> IoUringRing::Wait(absl::Duration timeout) {
   if (!enabled_) {
-    io_uring_enable_rings(&ring_);
+    // The distribution's liburing 2.3 declares io_uring_enable_rings but does not export it.
+    ::syscall(__NR_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
     enabled_ = true;
     ArmWake();
   }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -40,15 +41,16 @@ class ListenerSet {
   void Inherit(std::vector<ListeningSocket> sockets);
   void DropInherited() { inherited_.clear(); }
 
-  // Opens the endpoint on every shard (nothing to do when it is open already with this kind). All or
-  // nothing. Errors name the endpoint, the cause and the fix (EADDRINUSE, EACCES, EMFILE).
+  // Opens the endpoint on every shard; it must not be open. All or nothing. Errors name the
+  // endpoint, the cause and the fix (EADDRINUSE, EACCES, EMFILE).
   absl::Status Open(const net::Endpoint& endpoint, ListenerKind kind);
 
   // Takes the endpoint out; the caller keeps the sockets open until the shards have stopped using
   // them.
   std::vector<base::UniqueFd> Take(const net::Endpoint& endpoint);
 
-  bool IsOpen(const net::Endpoint& endpoint) const { return entries_.contains(endpoint); }
+  // Nothing when the endpoint is not open.
+  std::optional<ListenerKind> KindOf(const net::Endpoint& endpoint) const;
   std::vector<net::Endpoint> endpoints() const;
   // Every socket of one endpoint, with the shard that accepts on it.
   std::vector<ShardListener> ListenersOf(const net::Endpoint& endpoint) const;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,7 +28,6 @@ namespace fairlead::dataplane::snat {
 
 class Shard;
 class RuntimeRegistry;
-class PersistenceStore;
 struct SnatPlan;
 
 struct SnatOptions {
@@ -64,7 +64,7 @@ class SnatDataPlane final : public DataPlane {
   int shards_count() const { return static_cast<int>(shards_.size()); }
 
  private:
-  explicit SnatDataPlane(const base::Clock& clock);
+  SnatDataPlane(const base::Clock& clock, int shards_count);
 
   const base::Clock& clock_;
   std::string engine_reason_;
@@ -74,7 +74,8 @@ class SnatDataPlane final : public DataPlane {
   mutable absl::Mutex mutex_;
   ListenerSet listeners_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const SnatPlan> plan_ ABSL_GUARDED_BY(mutex_);
-  bool accepting_ ABSL_GUARDED_BY(mutex_) = true;
+  // Which service an open endpoint belongs to.
+  std::map<net::Endpoint, uint32_t> targets_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace fairlead::dataplane::snat

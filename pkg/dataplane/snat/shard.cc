@@ -1,0 +1,256 @@
+#include "pkg/dataplane/snat/shard.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "pkg/base/log.h"
+
+namespace fairlead::dataplane::snat {
+namespace {
+
+// user_data beside the sessions' (see kOperationMask).
+constexpr uint64_t kListenerTag = 14;
+constexpr uint64_t kMailboxUserData = 15;
+
+constexpr uint32_t kPeriodicMs = 250;
+constexpr size_t kMailboxCapacity = 4096;
+// Pooled objects kept beyond what is in use: enough that steady work allocates nothing.
+constexpr size_t kPooledMax = 4096;
+// A pipe of 256 KiB did best on one stream; 64 spliced directions a shard hold 16 MiB at most.
+constexpr size_t kPipesMax = 64;
+constexpr int kPipeBytes = 256 * 1024;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Shard>> Shard::Create(
+    const ShardOptions& options, const base::Clock& clock,
+    std::shared_ptr<scheduler::PersistenceTable> persistence, std::string* fallback_reason) {
+  std::unique_ptr<Shard> shard(new Shard(options, clock, std::move(persistence)));
+  uring::RingOptions ring_options;
+  ring_options.engine = options.engine;
+  // A small first step: idle connections need none; the ring grows with use.
+  ring_options.buffers_start = 32;
+  absl::StatusOr<std::unique_ptr<uring::Ring>> ring =
+      uring::Ring::Create(ring_options, fallback_reason);
+  if (!ring.ok()) return ring.status();
+  shard->ring_ = *std::move(ring);
+  absl::StatusOr<std::unique_ptr<base::Mailbox<ShardMessage>>> mailbox =
+      base::Mailbox<ShardMessage>::Create(kMailboxCapacity);
+  if (!mailbox.ok()) return mailbox.status();
+  shard->mailbox_ = *std::move(mailbox);
+  return shard;
+}
+
+Shard::Shard(const ShardOptions& options, const base::Clock& clock,
+             std::shared_ptr<scheduler::PersistenceTable> persistence)
+    : index_(options.index),
+      clock_(clock),
+      persistence_(std::move(persistence)),
+      now_ns_(static_cast<uint64_t>(absl::ToInt64Nanoseconds(clock.Monotonic()))),
+      now_ms_(static_cast<uint32_t>(now_ns_ / 1'000'000)),
+      wheel_(now_ms_),
+      pool_(*this, options.sessions_max) {}
+
+Shard::~Shard() {
+  for (const auto& pipe : pipes_) {
+    ::close(pipe->read_fd);
+    ::close(pipe->write_fd);
+  }
+}
+
+void Shard::Start(std::vector<Shard*> peers) {
+  peers_ = std::move(peers);
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Shard::Join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Shard::Post(ShardMessage message) {
+  while (!mailbox_->TryPost(message)) ::usleep(1000);
+}
+
+void Shard::Run() {
+  ArmMailbox();
+  // The end: every session closed and every accept joined.
+  while (!stopping_ || pool_.in_use() > 0 || !closing_listeners_.empty() ||
+         paused_listeners_ < listeners_.size()) {
+    const absl::Span<const uring::Completion> completions = ring_->Wait(NextTimeout());
+    UpdateTime();
+    for (const uring::Completion& completion : completions) Dispatch(completion);
+    wheel_.Expire(now_ms_, [](TimerNode& node) { static_cast<Session&>(node).OnDeadline(); });
+    if (!starved_.empty()) {
+      for (Session* session : std::exchange(starved_, {})) session->ResumeStarved();
+    }
+    if (now_ms_ - last_periodic_ms_ >= kPeriodicMs) RunPeriodic();
+  }
+  sessions_active_.store(0, std::memory_order_relaxed);
+}
+
+void Shard::UpdateTime() {
+  now_ns_ = static_cast<uint64_t>(absl::ToInt64Nanoseconds(clock_.Monotonic()));
+  now_ms_ = static_cast<uint32_t>(now_ns_ / 1'000'000);
+}
+
+absl::Duration Shard::NextTimeout() const {
+  const int64_t wheel_ms = wheel_.NextDelayMs(now_ms_);
+  const bool periodic_work = stop_deadline_ != absl::InfiniteDuration() || paused_listeners_ > 0 ||
+                             !starved_.empty() || pool_.in_use() > 0 ||
+                             (plan_ != nullptr && !plan_->cuts.empty());
+  if (wheel_ms < 0 && !periodic_work) return absl::InfiniteDuration();
+  int64_t wait_ms = periodic_work ? kPeriodicMs : wheel_ms;
+  if (wheel_ms >= 0) wait_ms = std::min(wait_ms, wheel_ms);
+  // Starved receivers are tried again soon even when no completion comes.
+  if (!starved_.empty()) wait_ms = std::min<int64_t>(wait_ms, 10);
+  return absl::Milliseconds(wait_ms);
+}
+
+void Shard::Dispatch(const uring::Completion& completion) {
+  const uint64_t tag = completion.user_data & kOperationMask;
+  if (completion.user_data == kMailboxUserData) {
+    ReadMailbox();
+  } else if (tag == kListenerTag) {
+    OnAccept(*reinterpret_cast<Listener*>(completion.user_data & ~kOperationMask), completion);
+  } else {
+    auto* session = reinterpret_cast<Session*>(completion.user_data & ~kOperationMask);
+    session->OnCompletion(static_cast<Operation>(tag), completion);
+  }
+}
+
+void Shard::ArmMailbox() { ring_->Poll(mailbox_->wake_fd(), POLLIN, kMailboxUserData); }
+
+void Shard::ReadMailbox() {
+  for (ShardMessage& message : mailbox_->Drain()) {
+    std::visit([this](auto& content) { Handle(content); }, message);
+  }
+  ArmMailbox();
+}
+
+void Shard::Handle(UpdatePlan& update) {
+  plan_ = std::move(update.plan);
+  for (const ClosedListener& closed : update.closed) {
+    for (const base::UniqueFd& fd : *closed.sockets) CloseListener(fd.get(), closed);
+  }
+  for (const ListenerTarget& target : update.opened) OpenListener(target);
+  CutSessions();
+  // New limits, weights or servers may have room for those who wait.
+  std::vector<uint32_t> waiting;
+  for (const auto& [service_id, queue] : queues_) {
+    if (!queue.empty()) waiting.push_back(service_id);
+  }
+  for (const uint32_t service_id : waiting) ServeOwnQueue(service_id);
+  applied_revision_.store(plan_->revision, std::memory_order_release);
+}
+
+void Shard::Handle(ServeQueue& message) { ServeOwnQueue(message.service_id); }
+
+void Shard::Handle(StopAccepting&) { CancelAllAccepts(); }
+
+void Shard::Handle(StopSessions& message) {
+  CancelAllAccepts();
+  stopping_ = true;
+  stop_deadline_ = message.deadline;
+}
+
+void Shard::RunPeriodic() {
+  last_periodic_ms_ = now_ms_;
+  if (paused_listeners_ > 0) ResumeListeners();
+  CutSessions();
+  if (clock_.Monotonic() >= stop_deadline_) {
+    pool_.ForEach([](Session& session) { session.End(EndReason::kShutdown); });
+    stop_deadline_ = absl::InfiniteDuration();
+  }
+  const uring::RingCounters counters = ring_->counters();
+  buffers_exhausted_.store(counters.buffers_exhausted, std::memory_order_relaxed);
+  buffers_in_use_.store(counters.buffers_in_use, std::memory_order_relaxed);
+}
+
+void Shard::CutSessions() {
+  if (plan_ == nullptr || plan_->cuts.empty()) return;
+  const absl::Duration now = clock_.Monotonic();
+  for (const SessionCut& cut : plan_->cuts) {
+    const uint32_t connections = cut.server != nullptr
+                                     ? cut.server->connections.load(std::memory_order_relaxed)
+                                     : cut.service->connections.load(std::memory_order_relaxed);
+    if (cut.at > now || connections == 0) continue;
+    pool_.ForEach([&cut](Session& session) {
+      const bool hit = cut.server != nullptr ? session.server() == cut.server.get()
+                                             : session.service() == cut.service.get();
+      if (hit) session.End(EndReason::kCut);
+    });
+  }
+}
+
+void Shard::Release(Session& session) {
+  TimerWheel::Remove(session);
+  pool_.Put(&session);
+  sessions_active_.store(pool_.in_use(), std::memory_order_relaxed);
+}
+
+void Shard::RemoveStarved(Session& session) {
+  starved_.erase(std::remove(starved_.begin(), starved_.end(), &session), starved_.end());
+}
+
+ConnectState* Shard::GetConnectState() {
+  if (connect_states_.empty()) return new ConnectState();
+  ConnectState* state = connect_states_.back().release();
+  connect_states_.pop_back();
+  return state;
+}
+
+void Shard::PutConnectState(ConnectState* state) {
+  std::unique_ptr<ConnectState> owned(state);
+  if (connect_states_.size() >= kPooledMax) return;
+  state->client_known = false;
+  state->is_fallback = false;
+  state->tried.clear();
+  state->header.clear();
+  connect_states_.push_back(std::move(owned));
+}
+
+SendQueue* Shard::GetSendQueue() {
+  if (send_queues_.empty()) return new SendQueue();
+  SendQueue* queue = send_queues_.back().release();
+  send_queues_.pop_back();
+  return queue;
+}
+
+void Shard::PutSendQueue(SendQueue* queue) {
+  std::unique_ptr<SendQueue> owned(queue);
+  queue->slices.clear();
+  queue->head = 0;
+  if (send_queues_.size() < kPooledMax) send_queues_.push_back(std::move(owned));
+}
+
+SplicePipe* Shard::GetPipe() {
+  if (pipes_in_use_ >= kPipesMax) return nullptr;
+  if (pipes_.empty()) {
+    int fds[2];
+    if (::pipe2(fds, O_NONBLOCK | O_CLOEXEC) != 0) return nullptr;
+    // Refused beyond /proc/sys/fs/pipe-user-pages-soft: the default 64 KiB works as well, slower.
+    ::fcntl(fds[1], F_SETPIPE_SZ, kPipeBytes);
+    pipes_.push_back(std::make_unique<SplicePipe>(SplicePipe{fds[0], fds[1], 0}));
+  }
+  SplicePipe* pipe = pipes_.back().release();
+  pipes_.pop_back();
+  ++pipes_in_use_;
+  return pipe;
+}
+
+void Shard::PutPipe(SplicePipe* pipe) {
+  --pipes_in_use_;
+  std::unique_ptr<SplicePipe> owned(pipe);
+  if (pipe->bytes == 0 && pipes_.size() < kPipesMax / 4) {
+    pipes_.push_back(std::move(owned));
+    return;
+  }
+  ::close(pipe->read_fd);
+  ::close(pipe->write_fd);
+}
+
+}  // namespace fairlead::dataplane::snat

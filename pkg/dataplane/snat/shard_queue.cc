@@ -1,0 +1,76 @@
+// The queues of clients that wait for a real server below its limit: FIFO over all shards by
+// tickets. Each shard publishes the ticket of its longest waiting client; whoever frees a
+// connection lets the shard with the lowest ticket try.
+#include <utility>
+
+#include "pkg/dataplane/snat/shard.h"
+
+namespace fairlead::dataplane::snat {
+namespace {
+
+constexpr uint32_t kQueueMax = 1024;  // per service, all shards
+
+}  // namespace
+
+bool Shard::EnterQueue(Session& session) {
+  ServiceRuntime& service = *session.service();
+  if (service.waiting.fetch_add(1, std::memory_order_relaxed) >= kQueueMax) {
+    service.waiting.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  queues_[service.id].push_back(&session);
+  PublishTicket(service.id);
+  return true;
+}
+
+void Shard::LeaveQueue(Session& session) {
+  ServiceRuntime& service = *session.service();
+  std::deque<Session*>& queue = queues_[service.id];
+  for (auto it = queue.begin(); it != queue.end(); ++it) {
+    if (*it != &session) continue;
+    queue.erase(it);
+    service.waiting.fetch_sub(1, std::memory_order_relaxed);
+    break;
+  }
+  // The ticket is published while a session of the service still holds the runtime alive.
+  service.shards[index_].first_ticket.store(
+      queue.empty() ? kNobodyWaits : queue.front()->ticket(), std::memory_order_relaxed);
+}
+
+void Shard::PublishTicket(uint32_t service_id) {
+  const std::deque<Session*>& queue = queues_[service_id];
+  if (queue.empty()) return;
+  queue.front()->service()->shards[index_].first_ticket.store(queue.front()->ticket(),
+                                                              std::memory_order_relaxed);
+}
+
+void Shard::ServeLongestWaiting(ServiceRuntime& service) {
+  if (service.waiting.load(std::memory_order_relaxed) == 0) return;
+  int longest = -1;
+  uint64_t ticket = kNobodyWaits;
+  for (size_t i = 0; i < service.shards.size(); ++i) {
+    const uint64_t first = service.shards[i].first_ticket.load(std::memory_order_relaxed);
+    if (first >= ticket) continue;
+    ticket = first;
+    longest = static_cast<int>(i);
+  }
+  if (longest < 0) return;
+  // By mail even to itself: the caller is in the middle of closing a session.
+  if (!peers_[longest]->mailbox_->TryPost(ServeQueue{service.id})) {
+    // A full mailbox is drained within a turn; the next freed connection or the queue time-out
+    // comes to those who wait.
+    return;
+  }
+}
+
+void Shard::ServeOwnQueue(uint32_t service_id) {
+  const auto found = queues_.find(service_id);
+  if (found == queues_.end()) return;
+  // A copy: sessions leave the queue while it is walked.
+  const std::deque<Session*> waiting = found->second;
+  for (Session* session : waiting) {
+    if (session->state() == Session::State::kWaiting) session->TryLeaveQueue();
+  }
+}
+
+}  // namespace fairlead::dataplane::snat

@@ -1,0 +1,470 @@
+// SnatDataPlane end to end on loopback: real sockets, real rings, both engines.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <functional>
+#include <thread>
+
+#include "pkg/base/clock.h"
+#include "pkg/dataplane/snat/snat_data_plane.h"
+
+namespace fairlead::dataplane::snat {
+namespace {
+
+using base::UniqueFd;
+using net::Endpoint;
+
+net::IpAddress Loopback() { return *net::IpAddress::Parse("127.0.0.1"); }
+
+UniqueFd Listen(Endpoint* endpoint) {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  net::SocketAddress address(*endpoint);
+  EXPECT_EQ(::bind(fd.get(), &address.generic, address.length), 0);
+  EXPECT_EQ(::listen(fd.get(), 512), 0);
+  EXPECT_EQ(::getsockname(fd.get(), &address.generic, &address.length), 0);
+  *endpoint = *address.ToEndpoint();
+  return fd;
+}
+
+uint16_t FreePort() {
+  Endpoint endpoint{Loopback(), 0};
+  Listen(&endpoint);
+  return endpoint.port;
+}
+
+void SetTimeouts(int fd) {
+  const timeval limit{10, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
+UniqueFd Connect(const Endpoint& endpoint) {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const net::SocketAddress address(endpoint);
+  if (::connect(fd.get(), &address.generic, address.length) != 0) fd.Reset();
+  if (fd.valid()) SetTimeouts(fd.get());
+  return fd;
+}
+
+// Everything until end of stream; "<error>" after a reset.
+std::string ReadAll(int fd) {
+  std::string all;
+  char buffer[65536];
+  while (true) {
+    const ssize_t got = ::recv(fd, buffer, sizeof(buffer), 0);
+    if (got < 0) return "<error>";
+    if (got == 0) return all;
+    all.append(buffer, static_cast<size_t>(got));
+  }
+}
+
+std::string ReadExactly(int fd, size_t size) {
+  std::string all(size, '\0');
+  size_t done = 0;
+  while (done < size) {
+    const ssize_t got = ::recv(fd, all.data() + done, size - done, 0);
+    if (got <= 0) return all.substr(0, done);
+    done += static_cast<size_t>(got);
+  }
+  return all;
+}
+
+bool WriteAll(int fd, absl::string_view data) {
+  while (!data.empty()) {
+    const ssize_t sent = ::send(fd, data.data(), data.size(), MSG_NOSIGNAL);
+    if (sent <= 0) return false;
+    data.remove_prefix(static_cast<size_t>(sent));
+  }
+  return true;
+}
+
+// A real server: runs `serve(connection)` on a thread for each connection.
+class Server {
+ public:
+  explicit Server(std::function<void(int)> serve) : serve_(std::move(serve)) {
+    endpoint_.address = Loopback();
+    listener_ = Listen(&endpoint_);
+    thread_ = std::thread([this] { Run(); });
+  }
+  ~Server() {
+    ::shutdown(listener_.get(), SHUT_RDWR);
+    thread_.join();
+    for (std::thread& worker : workers_) worker.join();
+  }
+  const Endpoint& endpoint() const { return endpoint_; }
+  int accepted() const { return accepted_.load(); }
+
+ private:
+  void Run() {
+    while (true) {
+      const int fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
+      if (fd < 0) return;
+      ++accepted_;
+      SetTimeouts(fd);
+      workers_.emplace_back([this, fd] {
+        UniqueFd owned(fd);
+        serve_(fd);
+      });
+    }
+  }
+
+  const std::function<void(int)> serve_;
+  Endpoint endpoint_;
+  UniqueFd listener_;
+  std::atomic<int> accepted_{0};
+  std::thread thread_;
+  std::vector<std::thread> workers_;
+};
+
+// Answers with what it got, then its name, after the client's FIN.
+std::function<void(int)> EchoAfterFin(const std::string& name) {
+  return [name](int fd) { WriteAll(fd, absl::StrCat(ReadAll(fd), "|", name)); };
+}
+
+class SnatRelayTest : public testing::TestWithParam<uring::Engine> {
+ protected:
+  void SetUp() override {
+    SnatOptions options;
+    options.engine = GetParam();
+    options.shards = 2;
+    options.sessions_max = 4000;
+    absl::StatusOr<std::unique_ptr<SnatDataPlane>> plane = SnatDataPlane::Create({
+        .engine = GetParam(), .shards = 2, .sessions_max = 4000, .inherited = {}}, clock_);
+    if (!plane.ok()) GTEST_SKIP() << plane.status();
+    plane_ = *std::move(plane);
+    vip_ = {Loopback(), FreePort()};
+    service_.id = 1;
+    service_.name = "default/test";
+    service_.addresses = {vip_.address};
+    service_.ports.Add({vip_.port, vip_.port});
+  }
+
+  void AddServer(const std::string& name, const Endpoint& endpoint, double weight = 100) {
+    PlanServer server;
+    server.id = static_cast<uint32_t>(service_.servers.size() + 1);
+    server.name = name;
+    server.address = endpoint.address;
+    server.port = endpoint.port;
+    server.weight = weight;
+    server.eligibility = model::Eligibility::kAll;
+    service_.servers.push_back(server);
+  }
+
+  ApplyResult Apply() {
+    auto plan = std::make_shared<ForwardingPlan>();
+    plan->revision = ++revision_;
+    plan->services.push_back(std::make_shared<PlanService>(service_));
+    const ApplyResult result = plane_->Apply(plan);
+    while (plane_->Observe().applied_revision < revision_) std::this_thread::yield();
+    return result;
+  }
+
+  std::string Ask(absl::string_view question) {
+    const UniqueFd client = Connect(vip_);
+    if (!client.valid()) return "<refused>";
+    if (!WriteAll(client.get(), question)) return "<error>";
+    ::shutdown(client.get(), SHUT_WR);
+    return ReadAll(client.get());
+  }
+
+  ServiceObservation Observed() { return plane_->Observe().services.at(0); }
+  void WaitForNoSessions() {
+    for (int i = 0; i < 500 && plane_->Observe().sessions_active > 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_EQ(plane_->Observe().sessions_active, 0);
+  }
+
+  const base::SystemClock clock_;
+  std::unique_ptr<SnatDataPlane> plane_;
+  Endpoint vip_;
+  PlanService service_;
+  uint64_t revision_ = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(Engines, SnatRelayTest,
+                         testing::Values(uring::Engine::kIoUring, uring::Engine::kEpoll),
+                         [](const auto& info) { return uring::EngineName(info.param); });
+
+TEST_P(SnatRelayTest, RelaysBothDirectionsAndForwardsHalfClose) {
+  Server server(EchoAfterFin("one"));
+  AddServer("one", server.endpoint());
+  const ApplyResult result = Apply();
+  ASSERT_TRUE(result.services.at(0).status.ok()) << result.services.at(0).status;
+  EXPECT_EQ(result.services.at(0).addresses.at(0).interface, "lo");
+  EXPECT_EQ(Ask("hello"), "hello|one");
+  WaitForNoSessions();
+  EXPECT_EQ(Observed().connections_total, 1);
+  EXPECT_EQ(Observed().servers.at(0).bytes_to_server_total, 5);
+  EXPECT_EQ(Observed().servers.at(0).bytes_from_server_total, 9);
+  EXPECT_EQ(Observed().ports.at(0).connections_total, 1);
+}
+
+TEST_P(SnatRelayTest, KeepsEveryByteOfABulkTransferInBothDirections) {
+  Server server(EchoAfterFin("bulk"));
+  AddServer("bulk", server.endpoint());
+  Apply();
+  std::string data(48 << 20, '\0');
+  uint64_t x = 88172645463325252;
+  for (char& c : data) c = static_cast<char>((x = x * 6364136223846793005 + 1) >> 56);
+  EXPECT_TRUE(Ask(data) == data + "|bulk");
+  WaitForNoSessions();
+  EXPECT_GE(plane_->Observe().splice_promotions_total, 2);
+}
+
+TEST_P(SnatRelayTest, SpreadsByWeight) {
+  Server light(EchoAfterFin("light"));
+  Server heavy(EchoAfterFin("heavy"));
+  AddServer("light", light.endpoint(), 50);
+  AddServer("heavy", heavy.endpoint(), 150);
+  for (const auto scheduler : {model::Scheduler::kWeightedRoundRobin,
+                               model::Scheduler::kWeightedLeastConnections}) {
+    service_.scheduler = scheduler;
+    Apply();
+    const int before = heavy.accepted();
+    for (int i = 0; i < 200; ++i) Ask("x");
+    EXPECT_NEAR(heavy.accepted() - before, 150, 4);  // two shards round on their own
+  }
+}
+
+TEST_P(SnatRelayTest, TriesTheNextServerWhenOneRefuses) {
+  Server server(EchoAfterFin("alive"));
+  AddServer("dead", {Loopback(), FreePort()}, 65535);
+  AddServer("alive", server.endpoint(), 1);
+  Apply();
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(Ask("x"), "x|alive");
+  EXPECT_GE(Observed().retries_total, 1);
+}
+
+TEST_P(SnatRelayTest, ResetsTheClientWhenEveryServerRefuses) {
+  AddServer("dead", {Loopback(), FreePort()});
+  Apply();
+  EXPECT_EQ(Ask("x"), "<error>");
+  WaitForNoSessions();
+  EXPECT_EQ(Observed().rejections_total[static_cast<size_t>(Rejection::kConnectFailed)], 1);
+}
+
+TEST_P(SnatRelayTest, HasNoListenerWhenNoServerMayServe) {
+  Server server(EchoAfterFin("one"));
+  AddServer("one", server.endpoint());
+  Apply();
+  EXPECT_EQ(Ask("x"), "x|one");
+  service_.servers[0].eligibility = model::Eligibility::kNone;
+  Apply();
+  EXPECT_EQ(Ask("x"), "<refused>");
+  service_.servers[0].eligibility = model::Eligibility::kAll;
+  Apply();
+  EXPECT_EQ(Ask("x"), "x|one");
+}
+
+TEST_P(SnatRelayTest, FallbackServerServesWhenNobodyElseMay) {
+  Server spare(EchoAfterFin("spare"));
+  service_.fallback = {model::Fallback::Action::kServer, spare.endpoint()};
+  AddServer("down", {Loopback(), FreePort()});
+  service_.servers[0].eligibility = model::Eligibility::kNone;
+  Apply();
+  EXPECT_EQ(Ask("x"), "x|spare");
+  EXPECT_EQ(Observed().fallback_total, 1);
+}
+
+TEST_P(SnatRelayTest, FallbackDropAnswersNothing) {
+  service_.fallback.action = model::Fallback::Action::kDrop;
+  Apply();
+  UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const net::SocketAddress address(vip_);
+  EXPECT_EQ(::connect(client.get(), &address.generic, address.length), -1);
+  pollfd wait{client.get(), POLLOUT, 0};
+  EXPECT_EQ(::poll(&wait, 1, 300), 0);
+}
+
+TEST_P(SnatRelayTest, ForwardsAResetOfTheServer) {
+  Server server([](int fd) {
+    ReadExactly(fd, 1);
+    const linger reset{1, 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  });
+  AddServer("rude", server.endpoint());
+  Apply();
+  const UniqueFd client = Connect(vip_);
+  WriteAll(client.get(), "x");
+  EXPECT_EQ(ReadAll(client.get()), "<error>");
+  WaitForNoSessions();
+  EXPECT_EQ(Observed().servers.at(0).resets_total, 1);
+}
+
+TEST_P(SnatRelayTest, ForwardsAResetOfTheClient) {
+  std::atomic<bool> reset_seen{false};
+  Server server([&](int fd) { reset_seen = ReadAll(fd) == "<error>"; });
+  AddServer("one", server.endpoint());
+  Apply();
+  {
+    const UniqueFd client = Connect(vip_);
+    WriteAll(client.get(), "x");
+    while (server.accepted() == 0) std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    const linger reset{1, 0};
+    ::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  }
+  WaitForNoSessions();
+  for (int i = 0; i < 100 && !reset_seen; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_TRUE(reset_seen);
+}
+
+TEST_P(SnatRelayTest, QueuesClientsAtTheServersLimitInOrder) {
+  Server server(EchoAfterFin("one"));
+  AddServer("one", server.endpoint());
+  service_.servers[0].connections_max = 1;
+  Apply();
+  UniqueFd first = Connect(vip_);
+  WriteAll(first.get(), "first");
+  while (Observed().servers.at(0).connections_total == 0) std::this_thread::yield();
+  const UniqueFd second = Connect(vip_);
+  WriteAll(second.get(), "second");
+  ::shutdown(second.get(), SHUT_WR);
+  while (Observed().queue_length == 0) std::this_thread::yield();
+  EXPECT_EQ(server.accepted(), 1);
+  ::shutdown(first.get(), SHUT_WR);
+  EXPECT_EQ(ReadAll(first.get()), "first|one");
+  EXPECT_EQ(ReadAll(second.get()), "second|one");
+  WaitForNoSessions();
+  EXPECT_EQ(Observed().queue_length, 0);
+}
+
+TEST_P(SnatRelayTest, RefusesClientsBeyondTheVipsLimit) {
+  Server server(EchoAfterFin("one"));
+  AddServer("one", server.endpoint());
+  service_.connections_max = 1;
+  Apply();
+  const UniqueFd first = Connect(vip_);
+  while (Observed().connections_active == 0) std::this_thread::yield();
+  EXPECT_EQ(Ask("x"), "<error>");
+  EXPECT_EQ(Observed().rejections_total[static_cast<size_t>(Rejection::kVipLimit)], 1);
+}
+
+TEST_P(SnatRelayTest, KeepsClientsWithTheirServerBySourceAddress) {
+  Server one(EchoAfterFin("one"));
+  Server two(EchoAfterFin("two"));
+  AddServer("one", one.endpoint());
+  AddServer("two", two.endpoint());
+  service_.persistence.type = model::Persistence::Type::kSourceIp;
+  Apply();
+  const std::string answer = Ask("x");
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(Ask("x"), answer);
+  // A draining server keeps its persistent clients; a dead one does not.
+  const int bound = answer == "x|one" ? 0 : 1;
+  service_.servers[bound].eligibility = model::Eligibility::kPersistentOnly;
+  Apply();
+  EXPECT_EQ(Ask("x"), answer);
+  service_.servers[bound].eligibility = model::Eligibility::kNone;
+  Apply();
+  EXPECT_NE(Ask("x"), answer);
+}
+
+TEST_P(SnatRelayTest, SendsTheProxyHeaderFirst) {
+  Server server(EchoAfterFin("one"));
+  AddServer("one", server.endpoint());
+  service_.client_address = model::ClientAddress::kProxyProtocolV1;
+  Apply();
+  EXPECT_THAT(Ask("hello"), testing::MatchesRegex(absl::StrCat(
+                                "PROXY TCP4 127.0.0.1 127.0.0.1 [0-9]+ ", vip_.port,
+                                "\r\nhello\\|one")));
+}
+
+TEST_P(SnatRelayTest, AnEditOfAnotherServerTouchesNoConnection) {
+  Server one(EchoAfterFin("one"));
+  AddServer("one", one.endpoint());
+  Apply();
+  const UniqueFd client = Connect(vip_);
+  WriteAll(client.get(), "before ");
+  while (Observed().servers.at(0).connections_total == 0) std::this_thread::yield();
+  for (int i = 0; i < 50; ++i) {
+    service_.servers[0].weight = 1 + i;
+    if (i == 25) AddServer("other", {Loopback(), FreePort()}, 1);
+    Apply();
+  }
+  WriteAll(client.get(), "after");
+  ::shutdown(client.get(), SHUT_WR);
+  EXPECT_EQ(ReadAll(client.get()), "before after|one");
+}
+
+TEST_P(SnatRelayTest, CutsSessionsWhenTheirTimeHasCome) {
+  Server server([](int fd) { ReadAll(fd); });
+  AddServer("one", server.endpoint());
+  Apply();
+  const UniqueFd client = Connect(vip_);
+  WriteAll(client.get(), "x");
+  while (Observed().servers.at(0).connections_total == 0) std::this_thread::yield();
+  service_.servers[0].cut_sessions_at = clock_.Monotonic();
+  service_.servers[0].eligibility = model::Eligibility::kNone;
+  Apply();
+  EXPECT_EQ(ReadAll(client.get()), "<error>");
+  WaitForNoSessions();
+  EXPECT_EQ(Observed().servers.at(0).sessions_cut_total, 1);
+}
+
+TEST_P(SnatRelayTest, EndsIdleConnections) {
+  Server server([](int fd) { ReadAll(fd); });
+  AddServer("one", server.endpoint());
+  service_.timeouts.idle = absl::Milliseconds(300);
+  Apply();
+  const UniqueFd client = Connect(vip_);
+  EXPECT_EQ(ReadAll(client.get()), "<error>");
+  WaitForNoSessions();
+  EXPECT_EQ(Observed().servers.at(0).idle_timeouts_total, 1);
+}
+
+TEST_P(SnatRelayTest, ASlowReaderHoldsItsWatermarkAndLosesNothing) {
+  const std::string data(8 << 20, 'z');
+  Server server([&](int fd) { WriteAll(fd, data); });
+  AddServer("fast", server.endpoint());
+  Apply();
+  const UniqueFd client = Connect(vip_);
+  std::string got;
+  while (got.size() < data.size()) {
+    const std::string piece = ReadExactly(client.get(), std::min<size_t>(data.size() - got.size(), 256 << 10));
+    ASSERT_FALSE(piece.empty());
+    got += piece;
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+  }
+  EXPECT_TRUE(got == data);
+}
+
+TEST_P(SnatRelayTest, ManyClientsAtOnceGetTheirOwnAnswers) {
+  Server server(EchoAfterFin("s"));
+  AddServer("s", server.endpoint());
+  Apply();
+  std::vector<std::thread> clients;
+  std::atomic<int> right{0};
+  for (int i = 0; i < 16; ++i) {
+    clients.emplace_back([&, i] {
+      for (int k = 0; k < 40; ++k) {
+        const std::string question = absl::StrCat("client ", i, " turn ", k, std::string(k * 997, 'q'));
+        if (Ask(question) == question + "|s") ++right;
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(right, 16 * 40);
+  WaitForNoSessions();
+}
+
+TEST_P(SnatRelayTest, StopWaitsForSessionsAndThenResetsThem) {
+  Server server([](int fd) { ReadAll(fd); });
+  AddServer("one", server.endpoint());
+  Apply();
+  const UniqueFd client = Connect(vip_);
+  WriteAll(client.get(), "x");
+  while (Observed().servers.at(0).connections_total == 0) std::this_thread::yield();
+  plane_->Stop(absl::Milliseconds(200));
+  EXPECT_EQ(ReadAll(client.get()), "<error>");
+}
+
+}  // namespace
+}  // namespace fairlead::dataplane::snat
