@@ -33,6 +33,7 @@ struct Connection {
   uint64_t tag = 0;
   uint64_t sent = 0;      // payload bytes of an upload
   uint64_t received = 0;  // payload bytes of the answer
+  uint64_t reads = 0;     // of a download
   uint64_t began_ns = 0;
 };
 
@@ -155,23 +156,34 @@ class Client {
   }
 
   void Receive(Connection* connection) {
-    const ssize_t size = recv(connection->fd, buffer_.data(), buffer_.size(), 0);
+    const uint64_t offset = connection->tag + 1 + connection->received;
+    const bool download = options_.mode == Mode::kDownload;
+    const ssize_t size = download ? ReceiveStream(connection->fd, buffer_.data(),
+                                                  connection->received, offset, &connection->reads)
+                                  : recv(connection->fd, buffer_.data(), buffer_.size(), 0);
     if (size < 0 && errno == EAGAIN) return;
-    if (size < 0) Fail("recv");
+    if (size < 0) Fail("receiving an answer");
     errno = EPIPE;
     if (size == 0) Fail("the proxy or the server closed a connection");
-    if (options_.mode == Mode::kUpload) {
-      bytes_ += static_cast<uint64_t>(size) * kAcknowledgedSize;
-      return;
-    }
-    errno = EBADMSG;
-    const uint64_t offset = connection->tag + 1 + connection->received;
-    if (!IsPattern(buffer_.data(), static_cast<size_t>(size), offset)) Fail("a corrupt answer");
+    if (options_.mode == Mode::kUpload) return CountAcknowledged(static_cast<size_t>(size));
     bytes_ += static_cast<uint64_t>(size);
     connection->received += static_cast<uint64_t>(size);
-    if (options_.mode == Mode::kDownload) return;
+    if (!download) CheckAnswer(connection, static_cast<size_t>(size), offset);
+  }
+
+  void CheckAnswer(Connection* connection, size_t size, uint64_t offset) {
+    errno = EBADMSG;
+    if (!IsPattern(buffer_.data(), size, offset)) Fail("a corrupt answer");
     if (connection->received > options_.answer_size) Fail("too long an answer");
     if (connection->received == options_.answer_size) Finish(connection);
+  }
+
+  void CountAcknowledged(size_t size) {
+    errno = EBADMSG;
+    for (size_t i = 0; i < size; ++i) {
+      if (buffer_[i] != kAcknowledge) Fail("a corrupt acknowledgement");
+    }
+    bytes_ += size * kAcknowledgedSize;
   }
 
   void Finish(Connection* connection) {

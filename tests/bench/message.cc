@@ -1,6 +1,8 @@
 #include "tests/bench/message.h"
 
-#include <algorithm>
+#include <sys/socket.h>
+
+#include <cerrno>
 #include <cstring>
 #include <memory>
 
@@ -33,6 +35,17 @@ const char* Pattern(uint64_t offset) {
 
 bool IsPattern(const char* data, size_t size, uint64_t offset) {
   return std::memcmp(data, Pattern(offset), size) == 0;
+}
+
+ssize_t ReceiveStream(int fd, char* buffer, uint64_t received, uint64_t offset, uint64_t* reads) {
+  const bool verify = received < kVerifiedSize || ++*reads % kVerifiedInterval == 0;
+  // MSG_TRUNC on TCP drops the bytes instead of copying them (tcp(7)).
+  const ssize_t size = recv(fd, buffer, kChunkSize, verify ? 0 : MSG_TRUNC);
+  if (size > 0 && verify && !IsPattern(buffer, static_cast<size_t>(size), offset)) {
+    errno = EBADMSG;
+    return -1;
+  }
+  return size;
 }
 
 void WriteRequest(Kind kind, uint64_t size, uint64_t tag, char* request) {

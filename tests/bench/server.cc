@@ -28,9 +28,11 @@ struct Connection {
   bool watches_writes = false;
   size_t request_size = 0;  // bytes of the request received so far
   char request[kRequestSize];
-  uint64_t offset = 0;        // in the pattern, of the next byte to send or to verify
-  uint64_t remaining = 0;     // bytes of the answer still to send
-  uint64_t acknowledged = 0;  // uploaded bytes since the last acknowledgement
+  uint64_t offset = 0;     // in the pattern: of the next byte to send, or of an upload's first
+  uint64_t remaining = 0;  // bytes of the answer still to send
+  uint64_t uploaded = 0;
+  uint64_t acknowledged = 0;  // of the uploaded bytes
+  uint64_t reads = 0;
 };
 
 class Server {
@@ -77,13 +79,11 @@ class Server {
 
   // Returns false if the connection is over.
   bool Receive(Connection* connection) {
-    const bool upload = connection->state == State::kUpload;
-    char* target = upload ? buffer_.data() : connection->request + connection->request_size;
-    const size_t wanted = upload ? buffer_.size() : kRequestSize - connection->request_size;
-    const ssize_t size = recv(connection->fd, target, wanted, 0);
+    if (connection->state == State::kUpload) return ReceiveUpload(connection);
+    const ssize_t size = recv(connection->fd, connection->request + connection->request_size,
+                              kRequestSize - connection->request_size, 0);
     if (size < 0) return errno == EAGAIN;
     if (size == 0) return false;
-    if (upload) return Verify(connection, static_cast<size_t>(size));
     connection->request_size += static_cast<size_t>(size);
     return connection->request_size < kRequestSize || Begin(connection);
   }
@@ -118,14 +118,16 @@ class Server {
     return true;
   }
 
-  bool Verify(Connection* connection, size_t size) {
-    if (!IsPattern(buffer_.data(), size, connection->offset)) {
-      return Complain(connection, "a corrupt upload");
-    }
-    connection->offset += size;
-    connection->acknowledged += size;
-    for (; connection->acknowledged >= kAcknowledgedSize;
-         connection->acknowledged -= kAcknowledgedSize) {
+  bool ReceiveUpload(Connection* connection) {
+    const ssize_t size =
+        ReceiveStream(connection->fd, buffer_.data(), connection->uploaded,
+                      connection->offset + connection->uploaded, &connection->reads);
+    if (size < 0 && errno == EBADMSG) return Complain(connection, "a corrupt upload");
+    if (size < 0) return errno == EAGAIN;
+    if (size == 0) return false;
+    connection->uploaded += static_cast<uint64_t>(size);
+    for (; connection->uploaded - connection->acknowledged >= kAcknowledgedSize;
+         connection->acknowledged += kAcknowledgedSize) {
       if (send(connection->fd, &kAcknowledge, 1, MSG_NOSIGNAL) != 1) return false;
     }
     return true;

@@ -188,7 +188,8 @@ def conditions(data):
     lines.append(f"- method: {data['rounds']} interleaved rounds (A B C, C B A) of {data['seconds']} s"
                  f" slices after {data['warm_up']} s of warm-up; client and server on CPU "
                  f"{data['load_cpu']}, proxy alone on CPU {data['proxy_cpu']}; congestion control "
-                 "reno; every payload byte verified")
+                 "reno; payloads verified (every byte of answers; of bulk the first 64 MiB of a "
+                 "stream, then one read in eight)")
     lines.append("- CPU per operation: schedstat of all threads of the proxy; nftables has no process: "
                  "all busy time of the proxy's CPU, with packets steered to it")
     lines.append("- ratios: median of per-round ratios (smallest–largest)")
