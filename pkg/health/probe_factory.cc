@@ -3,9 +3,12 @@
 #include <string>
 #include <utility>
 
+#include "pkg/health/delayed_ack_probe.h"
 #include "pkg/health/exchange_probe.h"
 #include "pkg/health/http_dialogue.h"
+#include "pkg/health/icmp_probe.h"
 #include "pkg/health/plain_stream.h"
+#include "pkg/health/raw_syn_probe.h"
 #include "pkg/health/send_expect_dialogue.h"
 #include "pkg/health/tcp_probe.h"
 
@@ -18,15 +21,12 @@ absl::StatusOr<std::unique_ptr<ByteStream>> MakePlainStream(int fd) {
   return std::make_unique<PlainStream>(fd);
 }
 
-// A type without a probe: says so instead of guessing a verdict.
-class NoProbe final : public Probe {
- public:
-  ProbeStep Start() override { return ProbeOutcome::Inconclusive("not checked"); }
-  ProbeStep OnReady() override { return Start(); }
-  ProbeOutcome OnTimeout(absl::Duration) override {
-    return ProbeOutcome::Inconclusive("not checked");
-  }
-};
+// The strict method where the capability is there; never a full connect in its place.
+std::unique_ptr<Probe> MakeHalfOpenProbe(const net::Endpoint& endpoint) {
+  absl::StatusOr<std::unique_ptr<Probe>> strict = RawSynProbe::Create(endpoint);
+  if (strict.ok()) return *std::move(strict);
+  return std::make_unique<DelayedAckProbe>(endpoint);
+}
 
 }  // namespace
 
@@ -41,6 +41,7 @@ std::unique_ptr<Probe> ProbeFactory::Make(const ProbeTarget& target) const {
   const model::HealthCheck& check = target.check;
   switch (check.type) {
     case Type::kTcp:
+      if (check.half_open) return MakeHalfOpenProbe(endpoint);
       return std::make_unique<TcpProbe>(endpoint);
     case Type::kSendExpect:
       return std::make_unique<ExchangeProbe>(
@@ -55,10 +56,11 @@ std::unique_ptr<Probe> ProbeFactory::Make(const ProbeTarget& target) const {
             return TlsStream::Create(*tls, fd, name);
           });
     case Type::kIcmp:
+      return std::make_unique<IcmpProbe>(endpoint.address);
     case Type::kNone:
       break;
   }
-  return std::make_unique<NoProbe>();
+  return nullptr;
 }
 
 }  // namespace fairlead::health

@@ -16,7 +16,7 @@ class ProbeFactory {
   // Error: OpenSSL cannot be set up.
   static absl::StatusOr<std::unique_ptr<ProbeFactory>> Create();
 
-  // Any type but None, which is not probed.
+  // Null for type None, which is not probed.
   std::unique_ptr<Probe> Make(const ProbeTarget& target) const;
 
  private:

@@ -41,20 +41,23 @@ ProbeOutcome ConnectFailure(const net::Endpoint& endpoint, int error) {
     case ENETDOWN:
       return ProbeOutcome::Unreachable(
           absl::StrCat("network unreachable: this host has no route to ", address));
-    case EADDRNOTAVAIL:
-    case EAGAIN:
-      return ProbeOutcome::Inconclusive(
-          absl::StrCat("cannot check ", name,
-                       ": no free source port or address on this host; widen "
-                       "net.ipv4.ip_local_port_range or add a source address"));
     case EACCES:
     case EPERM:
-      return ProbeOutcome::Inconclusive(absl::StrCat("cannot check ", name, ": ",
-                                                     ErrorText("connect", error),
-                                                     "; a firewall rule of this host forbids it"));
-    default:
+      return ProbeOutcome::Unreachable(
+          absl::StrCat(ErrorText(absl::StrCat("connect to ", name), error),
+                       "; a firewall rule or a prohibit route forbids it"));
+    case EADDRNOTAVAIL:
+    case EAGAIN:
+      return ProbeOutcome::Inconclusive(absl::StrCat(
+          "cannot check ", name,
+          ": no free source port or address on this host; widen net.ipv4.ip_local_port_range or "
+          "add a source address"));
+    case ENOBUFS:
+    case ENOMEM:
       return ProbeOutcome::Inconclusive(
           absl::StrCat("cannot check ", name, ": ", ErrorText("connect", error)));
+    default:
+      return ProbeOutcome::Unreachable(ErrorText(absl::StrCat("connect to ", name), error));
   }
 }
 

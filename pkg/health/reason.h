@@ -16,8 +16,9 @@ namespace fairlead::health {
 std::string TargetName(const net::Endpoint& endpoint);
 
 // The outcome of a connect(2), send(2) or recv(2) towards `endpoint` that failed with the positive
-// errno `error` before the real server answered. Refused: unhealthy; time-out or no route:
-// unreachable; anything that is this host's own shortage or rule: inconclusive.
+// errno `error` before the real server answered. Refused: unhealthy. A shortage of this host
+// (ports, memory): inconclusive. Anything else: unreachable, for a client's connection would fail
+// alike.
 ProbeOutcome ConnectFailure(const net::Endpoint& endpoint, int error);
 // socket(2) or bind(2) failed.
 ProbeOutcome SocketFailure(const net::Endpoint& endpoint, absl::string_view call, int error);

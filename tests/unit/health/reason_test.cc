@@ -38,13 +38,22 @@ TEST(ReasonTest, ConnectFailuresSayWhoAndWhat) {
 }
 
 TEST(ReasonTest, ShortagesOfThisHostAreNotTheServersFault) {
-  for (int error : {EADDRNOTAVAIL, EAGAIN, EPERM, EACCES, EINVAL, ENOBUFS}) {
+  for (int error : {EADDRNOTAVAIL, EAGAIN, ENOBUFS, ENOMEM}) {
     const ProbeOutcome outcome = ConnectFailure(kPrinter, error);
     EXPECT_EQ(outcome.verdict, Verdict::kInconclusive) << error;
     EXPECT_FALSE(outcome.unreachable);
     EXPECT_THAT(outcome.reason, StartsWith("cannot check 10.0.0.3:5122: "));
   }
   EXPECT_THAT(SocketFailure(kPrinter, "socket", EMFILE).reason, HasSubstr("ulimit -n"));
+}
+
+TEST(ReasonTest, WhatWouldFailForClientsTooIsUnreachable) {
+  for (int error : {EACCES, EPERM, EINVAL, ENOPROTOOPT}) {
+    const ProbeOutcome outcome = ConnectFailure(kPrinter, error);
+    EXPECT_EQ(outcome.verdict, Verdict::kUnhealthy) << error;
+    EXPECT_TRUE(outcome.unreachable) << error;
+    EXPECT_THAT(outcome.reason, StartsWith("connect to 10.0.0.3:5122: "));
+  }
 }
 
 TEST(ReasonTest, QuotesForeignBytesSafely) {

@@ -123,12 +123,13 @@ net::Endpoint RefusingEndpoint() {
   return endpoint;
 }
 
-FullListener::FullListener() {
-  listener_ = Listen("127.0.0.1", 0, &endpoint_);
+FullListener::FullListener(const std::string& address_text) {
+  listener_ = Listen(address_text, 0, &endpoint_);
   const net::SocketAddress address(endpoint_);
   // A queue of length 0 takes one connection; a few more make sure.
   for (int i = 0; i < 4; ++i) {
-    fillers_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    fillers_.emplace_back(
+        ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     ::connect(fillers_.back().get(), &address.generic, address.length);
   }
   ::usleep(20000);

@@ -54,7 +54,7 @@ net::Endpoint RefusingEndpoint();
 // A listener whose accept queue is full: the kernel drops further SYNs without an answer.
 class FullListener {
  public:
-  FullListener();
+  explicit FullListener(const std::string& address = "127.0.0.1");
   const net::Endpoint& endpoint() const { return endpoint_; }
 
  private:

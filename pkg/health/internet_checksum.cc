@@ -1,0 +1,28 @@
+#include "pkg/health/internet_checksum.h"
+
+#include <cstddef>
+
+namespace fairlead::health {
+
+void InternetChecksum::Add(absl::Span<const uint8_t> bytes) {
+  size_t i = 0;
+  for (; i + 1 < bytes.size(); i += 2) sum_ += Get16(bytes.data() + i);
+  if (i < bytes.size()) sum_ += uint64_t{bytes[i]} << 8;
+}
+
+void InternetChecksum::AddPseudoHeader(const net::IpAddress& source,
+                                       const net::IpAddress& destination, uint8_t protocol,
+                                       uint16_t length) {
+  Add(source.bytes());
+  Add(destination.bytes());
+  sum_ += protocol;
+  sum_ += length;
+}
+
+uint16_t InternetChecksum::Finish() const {
+  uint64_t sum = sum_;
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<uint16_t>(~sum);
+}
+
+}  // namespace fairlead::health
