@@ -57,10 +57,10 @@ std::string DidYouMean(absl::string_view text, absl::Span<const absl::string_vie
   return nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?");
 }
 
-std::string Quoted(absl::string_view text) {
-  const bool cut = text.size() > kQuotedBytesMax;
+std::string Printable(absl::string_view text, size_t bytes_max) {
+  const bool cut = text.size() > bytes_max;
   if (cut) {
-    text = text.substr(0, kQuotedBytesMax);
+    text = text.substr(0, bytes_max);
     // Not in the middle of a UTF-8 sequence (RFC 3629 §3: continuation bytes are 10xxxxxx).
     while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0x80) != 0) {
       const bool leads = (static_cast<unsigned char>(text.back()) & 0x40) != 0;
@@ -68,7 +68,21 @@ std::string Quoted(absl::string_view text) {
       if (leads) break;
     }
   }
-  return absl::StrCat("\"", absl::Utf8SafeCHexEscape(text), cut ? "...\"" : "\"");
+  std::string printable;
+  for (const char c : text) {
+    const bool control = absl::ascii_iscntrl(static_cast<unsigned char>(c));
+    if (control || c == '"' || c == '\\') {
+      printable.append(absl::CHexEscape(absl::string_view(&c, 1)));
+    } else {
+      printable.push_back(c);
+    }
+  }
+  if (cut) printable.append("...");
+  return printable;
+}
+
+std::string Quoted(absl::string_view text) {
+  return absl::StrCat("\"", Printable(text, kQuotedBytesMax), "\"");
 }
 
 }  // namespace fairlead::model

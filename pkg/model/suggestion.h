@@ -2,6 +2,7 @@
 // in a message.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -18,8 +19,11 @@ absl::string_view NearestWord(absl::string_view text,
 // "; did you mean \"ports\"?" or "".
 std::string DidYouMean(absl::string_view text, absl::Span<const absl::string_view> candidates);
 
-// `text` in double quotes with control characters escaped and cut after 64 bytes, so that a
-// hostile value can neither fill nor steer a terminal.
+// `text` with control characters escaped and cut after `bytes_max` bytes ("..."), so that a hostile
+// value can neither fill nor steer a terminal.
+std::string Printable(absl::string_view text, size_t bytes_max);
+
+// `text` in double quotes, printable, at most 64 bytes of it.
 std::string Quoted(absl::string_view text);
 
 }  // namespace fairlead::model

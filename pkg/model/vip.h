@@ -94,6 +94,7 @@ struct RealServer {
   SourceLocation location;
   std::map<std::string, std::string> labels;
   ServerSpec spec;
+  friend bool operator==(const RealServer&, const RealServer&) = default;
 };
 
 struct Vip {
@@ -119,6 +120,7 @@ struct Vip {
   absl::Duration slow_start;     // 0 = off
   bool enabled = true;           // spec.state
   Advertise advertise;
+  friend bool operator==(const Vip&, const Vip&) = default;
 };
 
 }  // namespace fairlead::model

@@ -14,8 +14,9 @@ namespace fairlead::net {
 absl::StatusOr<Endpoint> Endpoint::Parse(absl::string_view text) {
   const size_t colon = text.rfind(':');
   const auto invalid = [text] {
-    return absl::InvalidArgumentError(absl::StrCat("\"", absl::CHexEscape(text.substr(0, 64)),
-                                                   "\" is not ADDRESS:PORT (IPv6: [ADDRESS]:PORT)"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", absl::CHexEscape(text.substr(0, 64)),
+                     "\" is not ADDRESS:PORT (IPv6: [ADDRESS]:PORT)"));
   };
   if (colon == absl::string_view::npos) return invalid();
   absl::string_view host = text.substr(0, colon);
@@ -24,8 +25,8 @@ absl::StatusOr<Endpoint> Endpoint::Parse(absl::string_view text) {
   const absl::StatusOr<IpAddress> address = IpAddress::Parse(host);
   uint32_t port = 0;
   const bool has_colon = host.find(':') != absl::string_view::npos;
-  if (!address.ok() || has_colon != bracketed ||
-      !absl::SimpleAtoi(text.substr(colon + 1), &port) || port > 65535) {
+  if (!address.ok() || has_colon != bracketed || !absl::SimpleAtoi(text.substr(colon + 1), &port) ||
+      port > 65535) {
     return invalid();
   }
   return Endpoint{*address, static_cast<uint16_t>(port)};

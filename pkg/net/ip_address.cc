@@ -28,8 +28,8 @@ absl::StatusOr<IpAddress> IpAddress::Parse(absl::string_view text) {
     }
     if (::inet_pton(AF_INET6, owned.c_str(), bytes.data()) == 1) return FromBytes(bytes);
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("\"", absl::CHexEscape(text.substr(0, 64)), "\" is not an IPv4 or IPv6 address"));
+  return absl::InvalidArgumentError(absl::StrCat("\"", absl::CHexEscape(text.substr(0, 64)),
+                                                 "\" is not an IPv4 or IPv6 address"));
 }
 
 IpAddress IpAddress::FromBytes(absl::Span<const uint8_t> bytes) {
@@ -49,8 +49,8 @@ bool IpAddress::is_unspecified() const {
 
 bool IpAddress::is_loopback() const {
   if (is_ipv4()) return bytes_[0] == 127;
-  return bytes_[15] == 1 && std::all_of(bytes_.begin(), bytes_.begin() + 15,
-                                        [](uint8_t b) { return b == 0; });
+  return bytes_[15] == 1 &&
+         std::all_of(bytes_.begin(), bytes_.begin() + 15, [](uint8_t b) { return b == 0; });
 }
 
 bool IpAddress::is_multicast() const {
@@ -74,8 +74,7 @@ IpAddress IpAddress::Masked(int length) const {
 
 std::string IpAddress::ToString() const {
   char text[INET6_ADDRSTRLEN];
-  const char* ok =
-      ::inet_ntop(is_ipv4() ? AF_INET : AF_INET6, bytes_.data(), text, sizeof(text));
+  const char* ok = ::inet_ntop(is_ipv4() ? AF_INET : AF_INET6, bytes_.data(), text, sizeof(text));
   return ok == nullptr ? "invalid" : ok;
 }
 

@@ -1,6 +1,7 @@
 #include "pkg/net/port_set.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -48,8 +49,8 @@ absl::StatusOr<PortRange> PortSet::ParseItem(absl::string_view item) {
   const absl::StatusOr<uint16_t> last = ParsePort(last_text, item);
   if (!last.ok()) return last.status();
   if (*first > *last) {
-    return absl::InvalidArgumentError(absl::StrCat("port range ", Quoted(item),
-                                                   " is reversed; write ", *last, "-", *first));
+    return absl::InvalidArgumentError(
+        absl::StrCat("port range ", Quoted(item), " is reversed; write ", *last, "-", *first));
   }
   return PortRange{*first, *last};
 }
@@ -66,10 +67,15 @@ absl::StatusOr<PortSet> PortSet::Parse(absl::string_view text) {
     if (!range.ok()) return range.status();
     items.push_back(*range);
   }
+  return FromRanges(std::move(items));
+}
+
+PortSet PortSet::FromRanges(std::vector<PortRange> ranges) {
   // Sorted first, so that each Add appends: a list of 32 k items stays linear.
-  std::sort(items.begin(), items.end(),
+  std::sort(ranges.begin(), ranges.end(),
             [](const PortRange& a, const PortRange& b) { return a.first < b.first; });
-  for (const PortRange& range : items) set.Add(range);
+  PortSet set;
+  for (const PortRange& range : ranges) set.Add(range);
   return set;
 }
 

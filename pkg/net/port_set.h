@@ -33,6 +33,9 @@ class PortSet {
   // One item of a list: "80" or "5014-5019". Errors as Parse.
   static absl::StatusOr<PortRange> ParseItem(absl::string_view item);
 
+  // The union of `ranges`, in any order.
+  static PortSet FromRanges(std::vector<PortRange> ranges);
+
   void Add(PortRange range);
   void Add(const PortSet& other);
 

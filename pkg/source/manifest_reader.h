@@ -1,0 +1,56 @@
+// Reads manifests from the disk: one file, or every *.yaml, *.yml and *.json of a directory (not
+// its subdirectories, not hidden files), by name. Symbolic links are followed, so that a mounted
+// ConfigMap works. Used on one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "pkg/source/manifest_store.h"
+
+namespace fairlead::source {
+
+// Of one directory. Further files and bytes are refused, so that a wrong path (/, /proc) neither
+// fills the memory nor takes for ever.
+inline constexpr size_t kManifestFilesMax = 4096;
+inline constexpr size_t kManifestTotalBytesMax = 64 << 20;
+
+// Whether a directory's entry of this name is read.
+bool IsManifestName(absl::string_view name);
+
+class ManifestReader {
+ public:
+  explicit ManifestReader(std::string path) : path_(std::move(path)) {}
+
+  // Never fails: what could not be read is told in the findings and leaves the reading or the file
+  // incomplete. Files whose text is unchanged are not decoded again.
+  Reading Read();
+
+  const std::string& path() const { return path_; }
+
+ private:
+  struct CachedFile {
+    std::string text;
+    DocumentCache documents;
+    std::shared_ptr<const DecodeResult> decoded;
+  };
+
+  std::shared_ptr<const DecodeResult> ReadFile(const std::string& file, size_t* bytes_left,
+                                               CachedFile* cached);
+  void ReadDirectory(int directory, Reading* reading);
+  // An empty directory in place of the one that had manifests (an unmounted volume, a directory
+  // being built anew) is no wish for nothing.
+  void CheckReplaced(std::pair<uint64_t, uint64_t> identity, Reading* reading);
+
+  const std::string path_;
+  absl::flat_hash_map<std::string, CachedFile> cache_;
+  // (device, inode) of the directory that the last manifests came from.
+  std::optional<std::pair<uint64_t, uint64_t>> identity_;
+};
+
+}  // namespace fairlead::source

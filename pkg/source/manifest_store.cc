@@ -1,0 +1,248 @@
+#include "pkg/source/manifest_store.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "pkg/source/same_intent.h"
+
+namespace fairlead::source {
+namespace {
+
+using model::DesiredState;
+using model::Finding;
+using model::ObjectId;
+using model::Severity;
+using model::SourceLocation;
+
+using IdSet = absl::flat_hash_set<ObjectId>;
+template <typename T>
+using ById = absl::flat_hash_map<ObjectId, const T*>;
+
+template <typename T>
+ById<T> IndexById(const std::vector<T>& objects) {
+  ById<T> index;
+  index.reserve(objects.size());
+  for (const T& object : objects) index.emplace(object.id, &object);
+  return index;
+}
+
+bool IsEarlier(const SourceLocation& left, const SourceLocation& right) {
+  return std::tie(left.file, left.line, left.column) <
+         std::tie(right.file, right.line, right.column);
+}
+
+// One merge of a reading into the state in force.
+class Merger {
+ public:
+  Merger(const Reading& reading, const DesiredState& in_force,
+         const std::vector<net::Endpoint>& own_ports)
+      : reading_(reading), in_force_(in_force), own_ports_(own_ports) {
+    for (const auto& file : reading.files) complete_files_.emplace(file->file, file->complete);
+  }
+
+  DesiredState Run() {
+    CollectPlaces();
+    findings_ = reading_.findings;
+    for (const auto& file : reading_.files) {
+      findings_.insert(findings_.end(), file->findings.begin(), file->findings.end());
+    }
+    candidates_.vips = Candidates(&DecodeResult::vips, in_force_.vips);
+    candidates_.real_servers = Candidates(&DecodeResult::real_servers, in_force_.real_servers);
+    ChooseNode();
+    Settle();
+    return Finish();
+  }
+
+ private:
+  // Where each object is declared: the first place, or the one that it is in force from, so that a
+  // copy in a new file does not take it over. The other places are errors.
+  void CollectPlaces() {
+    absl::flat_hash_map<ObjectId, std::string> file_in_force;
+    for (const auto& vip : in_force_.vips) file_in_force[vip.id] = vip.location.file;
+    for (const auto& server : in_force_.real_servers) {
+      file_in_force[server.id] = server.location.file;
+    }
+    const auto add = [&](const ObjectId& id, const SourceLocation& location) {
+      const auto [known, is_new] = places_.emplace(id, location);
+      if (is_new) return;
+      const auto preferred = file_in_force.find(id);
+      const bool takes_over = preferred != file_in_force.end() &&
+                              preferred->second == location.file &&
+                              known->second.file != location.file;
+      duplicates_.push_back({id, takes_over ? known->second : location});
+      if (takes_over) known->second = location;
+    };
+    for (const auto& file : reading_.files) {
+      for (const auto& vip : file->vips) add(vip.id, vip.location);
+      for (const auto& server : file->real_servers) add(server.id, server.location);
+      for (const auto& node : file->nodes) add(node.id, node.location);
+      for (const RejectedObject& rejected : file->rejected) add(rejected.id, rejected.location);
+    }
+  }
+
+  bool IsThePlace(const ObjectId& id, const SourceLocation& location) const {
+    const auto place = places_.find(id);
+    return place != places_.end() && place->second == location;
+  }
+
+  // Whether an object that is in force and not in the reading has been deleted.
+  bool IsDeleted(const SourceLocation& location) const {
+    if (!reading_.complete) return false;
+    const auto file = complete_files_.find(location.file);
+    return file == complete_files_.end() || file->second;
+  }
+
+  // The good objects of the reading, and the last good versions of those that are bad or may have
+  // been lost, in the order of their places.
+  template <typename T>
+  std::vector<T> Candidates(std::vector<T> DecodeResult::*member, const std::vector<T>& in_force) {
+    std::vector<T> candidates;
+    IdSet present;
+    const ById<T> last = IndexById(in_force);
+    for (const auto& file : reading_.files) {
+      for (const T& object : (*file).*member) {
+        if (!IsThePlace(object.id, object.location)) continue;
+        present.insert(object.id);
+        const auto before = last.find(object.id);
+        if (before != last.end() && SameIntent(*before->second, object)) {
+          unchanged_.push_back(object.id);
+        }
+        candidates.push_back(object);
+      }
+    }
+    for (const T& object : in_force) {
+      if (present.contains(object.id)) continue;
+      const bool declared = places_.contains(object.id);  // but rejected
+      if (!declared && IsDeleted(object.location)) continue;
+      candidates.push_back(object);
+      unchanged_.push_back(object.id);
+      stale_.insert(object.id);
+    }
+    std::stable_sort(candidates.begin(), candidates.end(), [](const T& left, const T& right) {
+      return IsEarlier(left.location, right.location);
+    });
+    return candidates;
+  }
+
+  // At most one Node is used: node-local settings have no second.
+  void ChooseNode() {
+    const std::optional<model::Node>& last = in_force_.node;
+    for (const auto& file : reading_.files) {
+      for (const model::Node& node : file->nodes) {
+        if (!IsThePlace(node.id, node.location)) continue;
+        if (!candidates_.node.has_value()) {
+          candidates_.node = node;
+          continue;
+        }
+        AddError(node.id, node.location, "",
+                 absl::StrCat("there is ", candidates_.node->id.ToString(), " at ",
+                              candidates_.node->location.ToString(),
+                              " already; a configuration has one Node: delete one of them"));
+      }
+    }
+    if (candidates_.node.has_value() || !last.has_value()) return;
+    if (!places_.contains(last->id) && IsDeleted(last->location)) return;
+    candidates_.node = last;
+    stale_.insert(last->id);
+  }
+
+  // Applies the rules over all objects. One that loses against others falls back to its last good
+  // version, which may turn the balance for the next one: again, until nothing falls back. Each
+  // round retires at least one candidate for good, so that it ends.
+  void Settle() {
+    const ById<model::Vip> last_vips = IndexById(in_force_.vips);
+    const ById<model::RealServer> last_servers = IndexById(in_force_.real_servers);
+    while (true) {
+      state_ = candidates_;
+      model::ValidateTogether(state_, own_ports_, unchanged_);
+      const size_t vips_back = FallBack(candidates_.vips, state_.vips, last_vips);
+      const size_t servers_back =
+          FallBack(candidates_.real_servers, state_.real_servers, last_servers);
+      if (vips_back + servers_back == 0) return;
+      for (Finding& finding : state_.findings) {
+        if (finding.severity == Severity::kError) findings_.push_back(std::move(finding));
+      }
+    }
+  }
+
+  // Replaces those of `candidates` that are not in `kept` by their last good version, and removes
+  // them when there is no other. Returns how many were replaced.
+  template <typename T>
+  size_t FallBack(std::vector<T>& candidates, const std::vector<T>& kept, const ById<T>& last) {
+    if (candidates.size() == kept.size()) return 0;
+    const ById<T> kept_index = IndexById(kept);
+    std::vector<T> next;
+    size_t replaced_count = 0;
+    for (T& candidate : candidates) {
+      if (kept_index.contains(candidate.id)) {
+        next.push_back(std::move(candidate));
+        continue;
+      }
+      const auto before = last.find(candidate.id);
+      if (before == last.end() || SameIntent(*before->second, candidate)) {
+        stale_.erase(candidate.id);
+        continue;
+      }
+      ++replaced_count;
+      next.push_back(*before->second);
+      unchanged_.push_back(candidate.id);
+      stale_.insert(candidate.id);
+    }
+    candidates = std::move(next);
+    return replaced_count;
+  }
+
+  void AddError(const ObjectId& id, const SourceLocation& location, std::string field,
+                std::string message) {
+    findings_.push_back(
+        {Severity::kError, id.ToString(), location, std::move(field), std::move(message)});
+  }
+
+  DesiredState Finish() {
+    for (const RejectedObject& duplicate : duplicates_) {
+      AddError(duplicate.id, duplicate.location, "metadata.name",
+               absl::StrCat("declared already at ", places_.at(duplicate.id).ToString(),
+                            ", which is used; delete one of them or give it another name"));
+    }
+    DesiredState state = std::move(state_);
+    state.findings.insert(state.findings.end(), findings_.begin(), findings_.end());
+    std::stable_sort(state.findings.begin(), state.findings.end(),
+                     [](const Finding& left, const Finding& right) {
+                       return IsEarlier(left.location, right.location);
+                     });
+    const auto by_id = [](const auto& left, const auto& right) { return left.id < right.id; };
+    std::sort(state.vips.begin(), state.vips.end(), by_id);
+    std::sort(state.real_servers.begin(), state.real_servers.end(), by_id);
+    state.stale.assign(stale_.begin(), stale_.end());
+    std::sort(state.stale.begin(), state.stale.end());
+    return state;
+  }
+
+  const Reading& reading_;
+  const DesiredState& in_force_;
+  const std::vector<net::Endpoint>& own_ports_;
+  absl::flat_hash_map<std::string, bool> complete_files_;
+  absl::flat_hash_map<ObjectId, SourceLocation> places_;
+  std::vector<RejectedObject> duplicates_;
+  std::vector<Finding> findings_;
+  std::vector<ObjectId> unchanged_;
+  IdSet stale_;
+  DesiredState candidates_;
+  DesiredState state_;
+};
+
+}  // namespace
+
+ManifestStore::ManifestStore(std::vector<net::Endpoint> own_ports)
+    : own_ports_(std::move(own_ports)), in_force_(std::make_shared<const DesiredState>()) {}
+
+std::shared_ptr<const DesiredState> ManifestStore::Merge(const Reading& reading) {
+  in_force_ = std::make_shared<const DesiredState>(Merger(reading, *in_force_, own_ports_).Run());
+  return in_force_;
+}
+
+}  // namespace fairlead::source

@@ -1,0 +1,88 @@
+// `spec` of a RealServer and of a Node, and the pieces that several kinds share.
+#include <map>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "pkg/model/suggestion.h"
+#include "pkg/source/object_decoders.h"
+
+namespace fairlead::source {
+namespace {
+
+using model::AdminState;
+
+constexpr absl::string_view kServerFields[] = {"address",        "port",           "weight",
+                                               "minConnections", "maxConnections", "state"};
+constexpr absl::string_view kNodeFields[] = {"interface", "pair", "admin", "stateDirectory"};
+constexpr absl::string_view kAdminFields[] = {"http", "https"};
+constexpr NamedValue<AdminState> kAdminStates[] = {
+    {"Online", AdminState::kOnline}, {"Drain", AdminState::kDrain}, {"Halt", AdminState::kHalt}};
+
+void DecodeAdmin(const MapReader& spec, model::Node* node) {
+  const YamlNode* admin = spec.Find("admin");
+  if (admin == nullptr) return;
+  const MapReader reader(spec.context(), *admin, spec.PathOf("admin"), kAdminFields);
+  reader.RefuseUnsupported("https", "the HTTPS web page; remove this field");
+  std::string text;
+  if (!reader.ReadString("http", &text)) return;
+  const absl::StatusOr<net::Endpoint> endpoint = net::Endpoint::Parse(text);
+  if (endpoint.ok()) {
+    node->admin_http = *endpoint;
+  } else {
+    reader.Error("http", std::string(endpoint.status().message()));
+  }
+}
+
+}  // namespace
+
+void DecodeServerFields(const MapReader& reader, model::ServerSpec* spec) {
+  if (reader.Find("address") == nullptr) {
+    reader.Error("address", "a real server needs its address; write address: 10.0.0.2");
+  }
+  reader.ReadAddress("address", &spec->address);
+  uint16_t port = 0;
+  if (reader.ReadInteger("port", model::kPortLimits, &port)) spec->port = port;
+  reader.ReadInteger("weight", model::kWeightLimits, &spec->weight);
+  reader.ReadInteger("minConnections", model::kConnectionsLimits, &spec->connections_min);
+  reader.ReadInteger("maxConnections", model::kConnectionsLimits, &spec->connections_max);
+  reader.ReadEnum<AdminState>("state", kAdminStates, &spec->state);
+}
+
+void DecodeRealServerSpec(DecodeContext& context, const YamlNode& spec, model::RealServer* server) {
+  const MapReader reader(context, spec, "spec", kServerFields);
+  DecodeServerFields(reader, &server->spec);
+}
+
+void DecodeNodeSpec(DecodeContext& context, const YamlNode& spec, model::Node* node) {
+  const MapReader reader(context, spec, "spec", kNodeFields);
+  reader.ReadString("interface", &node->interface);
+  reader.RefuseUnsupported("pair", "high-availability pairs; remove this field");
+  DecodeAdmin(reader, node);
+  reader.ReadString("stateDirectory", &node->state_directory);
+}
+
+void DecodeStringMap(DecodeContext& context, const YamlNode& node, const std::string& path,
+                     std::map<std::string, std::string>* out) {
+  if (node.kind != YamlNode::Kind::kMapping) {
+    context.Error(node, path, absl::StrCat("must be a mapping, not ", DescribeKind(node)));
+    return;
+  }
+  for (size_t i = 0; i < node.keys.size(); ++i) {
+    std::string problem;
+    const std::optional<absl::string_view> key = ToString(node.keys[i], &problem);
+    if (!key.has_value()) {
+      context.Error(node.keys[i], path, std::move(problem));
+      continue;
+    }
+    const std::optional<absl::string_view> value = ToString(node.items[i], &problem);
+    if (!value.has_value()) {
+      context.Error(node.items[i], absl::StrCat(path, ".", *key), std::move(problem));
+    } else if (!out->emplace(*key, *value).second) {
+      context.Error(node.keys[i], path,
+                    absl::StrCat("the key ", model::Quoted(*key), " is there twice; remove one"));
+    }
+  }
+}
+
+}  // namespace fairlead::source
