@@ -39,7 +39,7 @@ int PollTimeoutMs(absl::Duration wait) {
 
 std::shared_ptr<const model::DesiredState> ReadOnce(const std::string& path,
                                                     const FileSourceOptions& options) {
-  return ManifestStore(options.own_ports).Merge(ManifestReader(path).Read());
+  return ManifestStore(options.own_ports).Merge(ManifestReader(path).Read(absl::ZeroDuration()));
 }
 
 absl::StatusOr<std::unique_ptr<FileSource>> FileSource::Create(const std::string& path,
@@ -107,7 +107,7 @@ bool FileSource::WaitUntilDue() {
 void FileSource::ReadAndPublish() {
   timer_.Reset();
   if (watch_ != nullptr) watch_->Refresh();
-  const Reading reading = reader_.Read();
+  const Reading reading = reader_.Read(clock_.Monotonic());
   const absl::Duration interval = !reading.complete   ? kRereadIncomplete
                                   : watch_ != nullptr ? kReread
                                                       : kRereadWithoutInotify;

@@ -95,7 +95,7 @@ bool IsManifestName(absl::string_view name) {
          absl::EndsWith(name, ".json");
 }
 
-Reading ManifestReader::Read() {
+Reading ManifestReader::Read(absl::Duration now) {
   Reading reading;
   const base::UniqueFd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat status;
@@ -112,7 +112,7 @@ Reading ManifestReader::Read() {
       return reading;
     }
     ReadDirectory(fd.get(), &reading);
-    CheckReplaced({status.st_dev, status.st_ino}, &reading);
+    CheckReplaced({status.st_dev, status.st_ino}, now, &reading);
   } else {
     size_t bytes_left = kManifestTotalBytesMax;
     reading.files.push_back(ReadFile(path_, &bytes_left, &cache_[path_]));
@@ -147,17 +147,30 @@ void ManifestReader::ReadDirectory(int directory, Reading* reading) {
   cache_ = std::move(used);
 }
 
-void ManifestReader::CheckReplaced(std::pair<uint64_t, uint64_t> identity, Reading* reading) {
+void ManifestReader::CheckReplaced(const DirectoryIdentity& identity, absl::Duration now,
+                                   Reading* reading) {
   if (!reading->complete) return;
-  if (!reading->files.empty() || !identity_.has_value()) {
+  if (!identity_.has_value() || identity == *identity_) {
     identity_ = identity;
-  } else if (identity != *identity_) {
+    replacement_.reset();
+    return;
+  }
+  if (replacement_ != identity) {
+    replacement_ = identity;
+    replaced_at_ = now;
+  }
+  if (reading->files.empty()) {
     reading->complete = false;
     reading->findings.push_back(PathFinding(
         path_,
         "is an empty directory now, and another one than the manifests in force came from; they "
         "stay in force: put manifests there, or one with only a comment to say that nothing is "
         "wanted"));
+  } else if (now - replaced_at_ < kReplacedSettle) {
+    reading->complete = false;
+  } else {
+    identity_ = identity;
+    replacement_.reset();
   }
 }
 

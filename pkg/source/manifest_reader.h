@@ -11,6 +11,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "pkg/source/manifest_store.h"
 
 namespace fairlead::source {
@@ -23,17 +24,22 @@ inline constexpr size_t kManifestTotalBytesMax = 64 << 20;
 // Whether a directory's entry of this name is read.
 bool IsManifestName(absl::string_view name);
 
+// How long a directory that took the place of another one is given to be filled.
+inline constexpr absl::Duration kReplacedSettle = absl::Seconds(2);
+
 class ManifestReader {
  public:
   explicit ManifestReader(std::string path) : path_(std::move(path)) {}
 
   // Never fails: what could not be read is told in the findings and leaves the reading or the file
-  // incomplete. Files whose text is unchanged are not decoded again.
-  Reading Read();
+  // incomplete. Files whose text is unchanged are not decoded again. `now` is monotonic.
+  Reading Read(absl::Duration now);
 
   const std::string& path() const { return path_; }
 
  private:
+  using DirectoryIdentity = std::pair<uint64_t, uint64_t>;  // device, inode
+
   struct CachedFile {
     std::string text;
     DocumentCache documents;
@@ -43,14 +49,16 @@ class ManifestReader {
   std::shared_ptr<const DecodeResult> ReadFile(const std::string& file, size_t* bytes_left,
                                                CachedFile* cached);
   void ReadDirectory(int directory, Reading* reading);
-  // An empty directory in place of the one that had manifests (an unmounted volume, a directory
-  // being built anew) is no wish for nothing.
-  void CheckReplaced(std::pair<uint64_t, uint64_t> identity, Reading* reading);
+  // Another directory in place of the one that had manifests may still be filled: what it lacks
+  // counts as deleted kReplacedSettle later only. While it is empty (an unmounted volume?) it is
+  // no wish for nothing.
+  void CheckReplaced(const DirectoryIdentity& identity, absl::Duration now, Reading* reading);
 
   const std::string path_;
   absl::flat_hash_map<std::string, CachedFile> cache_;
-  // (device, inode) of the directory that the last manifests came from.
-  std::optional<std::pair<uint64_t, uint64_t>> identity_;
+  std::optional<DirectoryIdentity> identity_;  // of the directory of the manifests in force
+  std::optional<DirectoryIdentity> replacement_;
+  absl::Duration replaced_at_;
 };
 
 }  // namespace fairlead::source
