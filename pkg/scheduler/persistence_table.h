@@ -4,9 +4,9 @@
 //   key hash 64 bit:  [ bucket index | tag 24 bit ]
 //   bucket: 8 entries of 8 bytes = one cache line:  { tag:24, server:16, last use in seconds:24 }
 //
-// 131,072 entries are 1 MiB, mapped lazily. Two clients of one bucket with equal tags would share an
-// entry: with 14 + 24 bits compared and 8 entries a bucket, that is 5e-7 per look-up, and costs a
-// client nothing but another server.
+// 131,072 entries are 1 MiB, mapped lazily. Two clients of one bucket with equal tags would share
+// an entry: with 14 + 24 bits compared and 8 entries a bucket, that is 5e-7 per look-up, and costs
+// a client nothing but another server.
 #pragma once
 
 #include <array>

@@ -9,14 +9,14 @@
 namespace fairlead::scheduler {
 
 // `index` is the caller's name for the server. `finish` is its virtual finish time: it rises by
-// 1/weight with each connection, so that equal times mean shares by weight (Demers, Keshav, Shenker:
-// "Analysis and simulation of a fair queueing algorithm", SIGCOMM 1989).
+// 1/weight with each connection, so that equal times mean shares by weight (Demers, Keshav,
+// Shenker: "Analysis and simulation of a fair queueing algorithm", SIGCOMM 1989).
 struct Candidate {
   uint32_t index = 0;
-  double weight = 0;        // > 0
-  uint32_t connections = 0; // now, on all shards
-  double finish = 0;        // after its last connection, on this shard
-  uint64_t name_hash = 0;   // StableHash of its name
+  double weight = 0;         // > 0
+  uint32_t connections = 0;  // now, on all shards
+  double finish = 0;         // after its last connection, on this shard
+  uint64_t name_hash = 0;    // StableHash of its name
 };
 
 // The finish time that a candidate would have after this connection. `now` is the virtual time of
@@ -32,7 +32,8 @@ inline double NextFinish(const Candidate& candidate, double now) {
 
 // The lowest NextFinish: interleaved shares by weight.
 size_t PickWeightedRoundRobin(absl::Span<const Candidate> candidates, double now);
-// The lowest connections/weight; ties by the round robin, so that an idle VIP spreads by weight too.
+// The lowest connections/weight; ties by the round robin, so that an idle VIP spreads by weight
+// too.
 size_t PickWeightedLeastConnections(absl::Span<const Candidate> candidates, double now);
 // Weighted rendezvous (highest random weight) hashing: a server that goes moves only its own
 // clients (Thaler, Ravishankar 1998; weights as in Schindelhauer, Schomaker 2005).

@@ -20,8 +20,8 @@ uint64_t StableHash(absl::string_view bytes, uint64_t seed) {
 
 uint64_t StableHash(const net::IpAddress& address, uint64_t seed) {
   const auto bytes = address.bytes();
-  return StableHash(
-      absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), seed);
+  return StableHash(absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()),
+                    seed);
 }
 
 }  // namespace fairlead::scheduler

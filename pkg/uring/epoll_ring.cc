@@ -306,11 +306,10 @@ void EpollRing::AttemptReceive(int fd, Descriptor& descriptor) {
 
 void EpollRing::AttemptSend(int fd, Descriptor& descriptor) {
   while (descriptor.sent < descriptor.size) {
-    const ssize_t got =
-        descriptor.writer == Writer::kSend
-            ? ::send(fd, descriptor.data + descriptor.sent, descriptor.size - descriptor.sent,
-                     MSG_NOSIGNAL | MSG_DONTWAIT)
-            : SendRest(fd, *descriptor.message, descriptor.sent);
+    const ssize_t got = descriptor.writer == Writer::kSend
+                            ? ::send(fd, descriptor.data + descriptor.sent,
+                                     descriptor.size - descriptor.sent, MSG_NOSIGNAL | MSG_DONTWAIT)
+                            : SendRest(fd, *descriptor.message, descriptor.sent);
     if (got < 0 && WouldBlock(errno)) return;
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
@@ -375,13 +374,14 @@ void EpollRing::UpdateInterest(int fd, Descriptor& descriptor) {
   const int operation = wanted == 0                  ? EPOLL_CTL_DEL
                         : descriptor.registered == 0 ? EPOLL_CTL_ADD
                                                      : EPOLL_CTL_MOD;
-  if (::epoll_ctl(epoll_.get(), operation, fd, &event) == 0) {
-    descriptor.registered = wanted;
-    return;
+  int error = ::epoll_ctl(epoll_.get(), operation, fd, &event) == 0 ? 0 : errno;
+  if (error == ENOENT && operation == EPOLL_CTL_MOD) {
+    // The number was closed outside of the ring and belongs to a new file now.
+    error = ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
   }
+  descriptor.registered = error == 0 ? wanted : 0;
+  if (error == 0 || wanted == 0) return;
   // epoll_ctl(2): ENOMEM, ENOSPC (watches exhausted). The operation cannot be waited for.
-  const int error = errno;
-  descriptor.registered = 0;
   if (descriptor.reader != Reader::kNone) CompleteReader(descriptor, -error);
   if (descriptor.writer != Writer::kNone) CompleteWriter(descriptor, -error);
 }

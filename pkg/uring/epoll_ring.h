@@ -36,7 +36,8 @@ class EpollRing final : public Ring {
   RingCounters counters() const override;
 
  private:
-  // What waits on one descriptor: at most one reader and one writer, as a socket has two directions.
+  // What waits on one descriptor: at most one reader and one writer, as a socket has two
+  // directions.
   enum class Reader : uint8_t { kNone, kAccept, kReceive, kPoll };
   enum class Writer : uint8_t { kNone, kSend, kSendMessage, kConnect, kPoll };
   struct Descriptor {
@@ -44,14 +45,14 @@ class EpollRing final : public Ring {
     uint64_t writer_data = 0;
     Reader reader = Reader::kNone;
     Writer writer = Writer::kNone;
-    bool queued = false;       // is in attempts_
-    bool connecting = false;   // connect(2) said EINPROGRESS
-    uint32_t registered = 0;   // epoll interest now
+    bool queued = false;      // is in attempts_
+    bool connecting = false;  // connect(2) said EINPROGRESS
+    uint32_t registered = 0;  // epoll interest now
     uint32_t poll_events = 0;
-    const char* data = nullptr;        // kSend
-    const msghdr* message = nullptr;   // kSendMessage
-    const sockaddr* address = nullptr; // kConnect
-    uint32_t size = 0;                 // kSend: bytes; kConnect: address length
+    const char* data = nullptr;         // kSend
+    const msghdr* message = nullptr;    // kSendMessage
+    const sockaddr* address = nullptr;  // kConnect
+    uint32_t size = 0;                  // kSend: bytes; kConnect: address length
     uint32_t sent = 0;
   };
 
@@ -75,7 +76,7 @@ class EpollRing final : public Ring {
   std::unique_ptr<SharedBuffers> buffers_;
   std::vector<uint16_t> free_buffers_;
   int receive_buffer_ = -1;
-  std::vector<Descriptor> descriptors_;  // by number
+  std::vector<Descriptor> descriptors_;       // by number
   absl::flat_hash_map<uint64_t, int> fd_of_;  // user_data of an outstanding operation -> descriptor
   std::vector<int> attempts_;
   std::vector<Completion> cancelled_;

@@ -17,7 +17,7 @@ namespace fairlead::uring {
 namespace {
 
 // Names that the distribution's liburing 2.3 does not have yet; values of the kernel's uapi header.
-constexpr uint16_t kBufferRingIncremental = 2;      // IOU_PBUF_RING_INC, Linux 6.12
+constexpr uint16_t kBufferRingIncremental = 2;       // IOU_PBUF_RING_INC, Linux 6.12
 constexpr uint32_t kCompletionBufferMore = 1u << 4;  // IORING_CQE_F_BUF_MORE, Linux 6.12
 
 // struct io_uring_buf_reg with the `flags` member of Linux 6.4, of the same size in every version.

@@ -42,34 +42,35 @@ struct BufferSlice {
 
 struct Completion {
   uint64_t user_data = 0;
-  int32_t result = 0;      // >= 0 or -errno
-  bool more = false;       // a multishot operation goes on
+  int32_t result = 0;  // >= 0 or -errno
+  bool more = false;   // a multishot operation goes on
   bool has_buffer = false;
-  BufferSlice slice;       // valid when has_buffer
+  BufferSlice slice;  // valid when has_buffer
 };
 
 struct RingOptions {
   Engine engine = Engine::kAuto;
-  uint32_t entries = 2048;           // submission queue; halved down to 256 when memory is short
+  uint32_t entries = 2048;  // submission queue; halved down to 256 when memory is short
   // Shared receive buffers. They are provided to the kernel in steps as they are needed, so memory
   // follows use: buffers_start at first, up to buffers_max. 0 = no Receive on this ring.
   uint32_t buffers_start = 256;
-  uint32_t buffers_max = 16384;      // power of two, at most 32768
-  uint32_t buffer_size = 16384;      // bytes
+  uint32_t buffers_max = 16384;  // power of two, at most 32768
+  uint32_t buffer_size = 16384;  // bytes
 };
 
 struct RingCounters {
-  uint64_t waits = 0;                // times the thread entered the kernel to submit and wait
-  uint64_t buffers_exhausted = 0;    // receives that ended with ENOBUFS
-  uint64_t submit_retries = 0;       // the submission queue was full and had to be flushed
-  uint32_t buffers_provided = 0;     // now
-  uint32_t buffers_in_use = 0;       // now: pinned by slices not yet released
+  uint64_t waits = 0;              // times the thread entered the kernel to submit and wait
+  uint64_t buffers_exhausted = 0;  // receives that ended with ENOBUFS
+  uint64_t submit_retries = 0;     // the submission queue was full and had to be flushed
+  uint32_t buffers_provided = 0;   // now
+  uint32_t buffers_in_use = 0;     // now: pinned by slices not yet released
 };
 
 class Ring {
  public:
   // kAuto tries io_uring and falls back to epoll; `fallback_reason` (may be null) then gets the
-  // cause and the fix in words. A forced engine that the host refuses is an error with the same text.
+  // cause and the fix in words. A forced engine that the host refuses is an error with the same
+  // text.
   static absl::StatusOr<std::unique_ptr<Ring>> Create(const RingOptions& options,
                                                       std::string* fallback_reason);
   virtual ~Ring() = default;

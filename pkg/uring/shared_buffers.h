@@ -1,5 +1,5 @@
-// SharedBuffers: the receive buffers of one ring, and who pins them. Pure bookkeeping over one lazily
-// mapped region; the engine decides which buffers the kernel may fill.
+// SharedBuffers: the receive buffers of one ring, and who pins them. Pure bookkeeping over one
+// lazily mapped region; the engine decides which buffers the kernel may fill.
 //
 //   region: [ buffer 0 ][ buffer 1 ] ... [ buffer buffers_max-1 ]      buffer_size bytes each
 //
@@ -7,8 +7,8 @@
 //     ^                                                                                      |
 //     +---------------- (few in use: memory given back to the system) ----------------------+
 //
-// A buffer is filled in pieces (IOU_PBUF_RING_INC, Linux 6.12; the epoll engine does the same), each
-// piece is one slice; it returns to the kernel when it is full and every slice was released.
+// A buffer is filled in pieces (IOU_PBUF_RING_INC, Linux 6.12; the epoll engine does the same),
+// each piece is one slice; it returns to the kernel when it is full and every slice was released.
 // One thread.
 #pragma once
 
@@ -51,9 +51,9 @@ class SharedBuffers {
 
  private:
   struct State {
-    uint32_t fill = 0;      // bytes received so far
-    uint32_t slices = 0;    // not yet released
-    bool retired = false;   // full; waits for its slices
+    uint32_t fill = 0;     // bytes received so far
+    uint32_t slices = 0;   // not yet released
+    bool retired = false;  // full; waits for its slices
   };
 
   SharedBuffers(const RingOptions& options, char* region);

@@ -96,9 +96,8 @@ absl::StatusOr<Explanation> ExplainChoice(const SnatPlan& plan, const net::Endpo
     const PlanServer& server = service->spec->servers[pick.index];
     explanation.server = server.name;
     explanation.server_endpoint = {server.address, server.port != 0 ? server.port : vip.port};
-    explanation.reason = pick.persistent
-                             ? "the client's persistence entry binds it to this server"
-                             : ScheduleReason(request, pick.index);
+    explanation.reason = pick.persistent ? "the client's persistence entry binds it to this server"
+                                         : ScheduleReason(request, pick.index);
   } else {
     explanation.reason = NobodyReason(request, pick.kind, &explanation);
   }

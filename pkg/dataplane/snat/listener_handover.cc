@@ -118,8 +118,9 @@ absl::Status SendListeners(int connection, const std::vector<ListeningSocket>& s
 absl::Status AddListeners(Message message, std::vector<ListeningSocket>* sockets) {
   const std::vector<std::string> words = absl::StrSplit(message.text, ' ');
   if (words.empty() || words[0] != "sockets" || words.size() != message.fds.size() + 1) {
-    return absl::InternalError("the other process speaks another takeover protocol; stop it and "
-                               "start without --takeover");
+    return absl::InternalError(
+        "the other process speaks another takeover protocol; stop it and "
+        "start without --takeover");
   }
   for (size_t i = 0; i < message.fds.size(); ++i) {
     const absl::StatusOr<net::Endpoint> endpoint = net::Endpoint::Parse(words[i + 1]);
@@ -155,9 +156,8 @@ absl::StatusOr<std::unique_ptr<HandoverServer>> HandoverServer::Create(
       ::listen(listener.get(), 1) != 0) {
     return base::LastErrnoStatus(absl::StrCat("bind the takeover socket ", path));
   }
-  return std::unique_ptr<HandoverServer>(
-      new HandoverServer(std::move(listener), std::move(stop), path, std::move(duplicate),
-                         std::move(on_released)));
+  return std::unique_ptr<HandoverServer>(new HandoverServer(
+      std::move(listener), std::move(stop), path, std::move(duplicate), std::move(on_released)));
 }
 
 HandoverServer::HandoverServer(base::UniqueFd listener, base::UniqueFd stop, std::string path,
@@ -204,9 +204,9 @@ void HandoverServer::Serve(int connection) {
   }
   absl::StatusOr<Message> ready = ReceiveMessage(connection);
   if (!ready.ok() || ready->text != kReady) {
-    base::LogWarning("takeover abandoned by the other process; this process goes on",
-                     {{"reason", ready.ok() ? "unexpected answer"
-                                            : std::string(ready.status().message())}});
+    base::LogWarning(
+        "takeover abandoned by the other process; this process goes on",
+        {{"reason", ready.ok() ? "unexpected answer" : std::string(ready.status().message())}});
     return;
   }
   released_ = true;
@@ -220,12 +220,12 @@ absl::StatusOr<std::unique_ptr<TakeOver>> TakeOver::Begin(const std::string& pat
   if (!address.ok()) return address.status();
   base::UniqueFd connection(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!connection.valid()) return base::LastErrnoStatus("takeover socket");
-  if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&*address),
-                sizeof(*address)) != 0) {
-    return absl::NotFoundError(absl::StrCat(
-        base::LastErrnoStatus(absl::StrCat("connect to ", path)).message(),
-        "; no running process hands over there: start without --takeover, or give the "
-        "--state-directory of the running process"));
+  if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) !=
+      0) {
+    return absl::NotFoundError(
+        absl::StrCat(base::LastErrnoStatus(absl::StrCat("connect to ", path)).message(),
+                     "; no running process hands over there: start without --takeover, or give the "
+                     "--state-directory of the running process"));
   }
   std::unique_ptr<TakeOver> takeover(new TakeOver(std::move(connection)));
   const int fd = takeover->connection_.get();

@@ -3,7 +3,8 @@
 //   old process: HandoverServer on <state directory>/takeover.sock
 //   new process: TakeOver::Begin --"fairlead-takeover 1"--> old: sockets by SCM_RIGHTS (unix(7))
 //                (builds its plane, applies its first plan, its shards accept)
-//                TakeOver::Commit --"ready"--> old: stops accepting, closes its admin port, "released"
+//                TakeOver::Commit --"ready"--> old: stops accepting, closes its admin port,
+//                "released"
 //
 // Both processes hold the same kernel sockets between the two steps, so the accept queue is served
 // all the time. If the new process dies before Commit, the old one goes on as if nothing happened.

@@ -20,8 +20,8 @@ constexpr int kBacklog = 65535;
 std::string BindAdvice(int error, const net::Endpoint& endpoint) {
   switch (error) {
     case EADDRINUSE:
-      return absl::StrCat("another process listens there; find it with: ss -ltnp 'sport = :",
-                          endpoint.port, "'");
+      return absl::StrCat(
+          "another process listens there; find it with: ss -ltnp 'sport = :", endpoint.port, "'");
     case EACCES:
       return "ports below 1024 need sysctl net.ipv4.ip_unprivileged_port_start=0 or "
              "CAP_NET_BIND_SERVICE";
@@ -36,9 +36,9 @@ std::string BindAdvice(int error, const net::Endpoint& endpoint) {
 
 absl::Status ListenError(int error, absl::string_view call, const net::Endpoint& endpoint) {
   const std::string advice = BindAdvice(error, endpoint);
-  return base::ErrnoStatus(error, absl::StrCat(call, " ", endpoint.ToString(),
-                                               advice.empty() ? "" : " (", advice,
-                                               advice.empty() ? "" : ")"));
+  return base::ErrnoStatus(
+      error, absl::StrCat(call, " ", endpoint.ToString(), advice.empty() ? "" : " (", advice,
+                          advice.empty() ? "" : ")"));
 }
 
 bool SetOption(int fd, int level, int name, int value) {

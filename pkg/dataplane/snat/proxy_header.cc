@@ -23,8 +23,8 @@ void AppendAddress(std::string* out, const net::IpAddress& address) {
 std::string MakeVersion1(const net::Endpoint& client, const net::Endpoint& vip) {
   if (client.address.family() != vip.address.family()) return "PROXY UNKNOWN\r\n";
   return absl::StrCat("PROXY ", client.address.is_ipv4() ? "TCP4 " : "TCP6 ",
-                      client.address.ToString(), " ", vip.address.ToString(), " ", client.port,
-                      " ", vip.port, "\r\n");
+                      client.address.ToString(), " ", vip.address.ToString(), " ", client.port, " ",
+                      vip.port, "\r\n");
 }
 
 std::string MakeVersion2(const net::Endpoint& client, const net::Endpoint& vip) {

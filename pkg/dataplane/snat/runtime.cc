@@ -62,8 +62,7 @@ ServiceObservation ObserveService(const ServiceRuntime& service) {
 std::shared_ptr<ServiceRuntime> RuntimeRegistry::Service(uint32_t id, const std::string& name) {
   std::shared_ptr<ServiceRuntime>& service = services_[id];
   if (service == nullptr) {
-    service =
-        std::make_shared<ServiceRuntime>(id, scheduler::StableHash(name), shards_count_);
+    service = std::make_shared<ServiceRuntime>(id, scheduler::StableHash(name), shards_count_);
   }
   return service;
 }
@@ -72,8 +71,8 @@ std::shared_ptr<ServerRuntime> RuntimeRegistry::Server(ServiceRuntime& service, 
                                                        const std::string& name) {
   std::shared_ptr<ServerRuntime>& server = service.servers[id];
   if (server == nullptr) {
-    server = std::make_shared<ServerRuntime>(id, service.next_slot++,
-                                             scheduler::StableHash(name), shards_count_);
+    server = std::make_shared<ServerRuntime>(id, service.next_slot++, scheduler::StableHash(name),
+                                             shards_count_);
   }
   return server;
 }

@@ -20,8 +20,7 @@ scheduler::Candidate MakeCandidate(const PickRequest& request, int index) {
   const ServerRuntime& runtime = *request.service.servers[index];
   return {static_cast<uint32_t>(index), request.service.spec->servers[index].weight,
           runtime.connections.load(std::memory_order_relaxed),
-          runtime.shards[request.shard].finish.load(std::memory_order_relaxed),
-          runtime.name_hash};
+          runtime.shards[request.shard].finish.load(std::memory_order_relaxed), runtime.name_hash};
 }
 
 // Walks the Maglev table from the client's slot to the first server that is a candidate.
@@ -86,9 +85,8 @@ uint32_t ConnectionLimit(const SnatService& service, int index) {
   }
   const uint64_t connections = service.runtime->connections.load(std::memory_order_relaxed);
   const uint64_t soft = server.connections_max * connections / service.fullness;
-  return static_cast<uint32_t>(
-      std::clamp<uint64_t>(soft, server.connections_min,
-                           std::max(server.connections_min, server.connections_max)));
+  return static_cast<uint32_t>(std::clamp<uint64_t>(
+      soft, server.connections_min, std::max(server.connections_min, server.connections_max)));
 }
 
 Availability AvailabilityOf(const PickRequest& request, int index, bool persistent) {
@@ -137,8 +135,7 @@ bool TakeServer(const PickRequest& request, const Pick& pick) {
   if (request.service.spec->servers[pick.index].weight <= 0) return true;
   const scheduler::Candidate candidate = MakeCandidate(request, pick.index);
   std::atomic<double>& now = request.service.runtime->shards[request.shard].virtual_time;
-  const double finish =
-      scheduler::NextFinish(candidate, now.load(std::memory_order_relaxed));
+  const double finish = scheduler::NextFinish(candidate, now.load(std::memory_order_relaxed));
   const double start = finish - 1.0 / candidate.weight;
   runtime.shards[request.shard].finish.store(finish, std::memory_order_relaxed);
   if (start > now.load(std::memory_order_relaxed)) now.store(start, std::memory_order_relaxed);
@@ -148,8 +145,7 @@ bool TakeServer(const PickRequest& request, const Pick& pick) {
 std::optional<uint64_t> PersistenceKey(const SnatService& service, const net::Endpoint& client) {
   const model::Persistence& rule = service.spec->persistence;
   if (rule.type == model::Persistence::Type::kNone) return std::nullopt;
-  const int length =
-      client.address.is_ipv4() ? rule.ipv4_prefix_length : rule.ipv6_prefix_length;
+  const int length = client.address.is_ipv4() ? rule.ipv4_prefix_length : rule.ipv6_prefix_length;
   return scheduler::StableHash(client.address.Masked(length), service.runtime->name_hash);
 }
 

@@ -15,10 +15,10 @@ namespace fairlead::dataplane::snat {
 struct PickRequest {
   const SnatService& service;
   int shard = 0;
-  uint16_t port = 0;                    // the client's destination port
+  uint16_t port = 0;                      // the client's destination port
   const net::Endpoint* client = nullptr;  // null unless the service needs it
-  absl::Span<const uint16_t> tried;     // slots of servers that refused this connection already
-  uint32_t now_seconds = 0;             // monotonic, for persistence
+  absl::Span<const uint16_t> tried;       // slots of servers that refused this connection already
+  uint32_t now_seconds = 0;               // monotonic, for persistence
 };
 
 struct Pick {

@@ -9,8 +9,6 @@
 namespace fairlead::dataplane::snat {
 namespace {
 
-
-
 // How soon a spliced direction that fell silent gives its pipe back.
 constexpr uint32_t kSpliceCheckMs = 2'000;
 // tcp(7): a vanished peer is noticed after 60 s + 5 x 10 s.

@@ -72,7 +72,7 @@ struct Direction {
   Receive receive = Receive::kStopped;
   Send send = Send::kIdle;
   Path path = Path::kBuffers;
-  uint8_t bulk_pieces = 0;     // large pieces in a row without an answer
+  uint8_t bulk_pieces = 0;  // large pieces in a row without an answer
   uint32_t queued_bytes = 0;
   uint32_t spliced_bytes = 0;  // since the last look, to notice that a direction calmed down
   SendQueue* queue = nullptr;  // while something is queued
@@ -81,17 +81,17 @@ struct Direction {
 
 // What a session needs only until it relays. Pooled by the shard.
 struct ConnectState {
-  net::Endpoint client;        // when the service needs it
+  net::Endpoint client;  // when the service needs it
   bool client_known = false;
   net::Endpoint vip;
-  int listener_fd = -1;         // only to tell the shard of refusals
+  int listener_fd = -1;  // only to tell the shard of refusals
   net::SocketAddress target;
   std::vector<uint16_t> tried;  // slots
   uint32_t deadline_ms = 0;     // of the whole connect budget, or of the queue
   uint64_t started_ns = 0;      // of the present attempt
   uint64_t ticket = 0;          // in the queue
   bool is_fallback = false;
-  std::string header;           // PROXY header, until it was sent
+  std::string header;  // PROXY header, until it was sent
 };
 
 class alignas(64) Session : public TimerNode {
@@ -186,7 +186,7 @@ class alignas(64) Session : public TimerNode {
   PortShardState* port_ = nullptr;
   ConnectState* connect_ = nullptr;
   Session* next_free_ = nullptr;
-  int fds_[2] = {-1, -1};            // client, server
+  int fds_[2] = {-1, -1};  // client, server
   uint32_t last_activity_ms_ = 0;
   uint32_t idle_ms_ = 0;
   uint16_t outstanding_ = 0;

@@ -82,12 +82,10 @@ const SnatService* Session::CurrentService() const { return shard_.plan()->Find(
 void Session::ChooseServer() {
   const SnatService* service = CurrentService();
   if (service == nullptr) return Reject(Rejection::kNoServer);
-  const PickRequest request{*service,
-                            shard_.index(),
-                            connect_->vip.port,
-                            connect_->client_known ? &connect_->client : nullptr,
-                            connect_->tried,
-                            shard_.now_seconds()};
+  const PickRequest request{
+      *service,           shard_.index(),
+      connect_->vip.port, connect_->client_known ? &connect_->client : nullptr,
+      connect_->tried,    shard_.now_seconds()};
   if (service->needs_client_address && !connect_->client_known) {
     // The rule changed after this client was accepted; its address was not asked for.
     return Reject(Rejection::kNoServer);
@@ -113,8 +111,7 @@ void Session::ChooseServer() {
 void Session::ConnectTo(const SnatService& service, int index) {
   const PlanServer& server = service.spec->servers[index];
   server_ = service.servers[index].get();
-  StartConnect(service,
-               {server.address, server.port != 0 ? server.port : connect_->vip.port});
+  StartConnect(service, {server.address, server.port != 0 ? server.port : connect_->vip.port});
 }
 
 void Session::ConnectToFallback(const SnatService& service) {
@@ -132,8 +129,7 @@ void Session::StartConnect(const SnatService& service, const net::Endpoint& targ
   state_ = State::kConnecting;
   connect_->target = net::SocketAddress(target);
   connect_->started_ns = shard_.now_ns();
-  const int fd =
-      ::socket(connect_->target.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int fd = ::socket(connect_->target.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return Reject(RejectionOf(errno));
   fds_[1] = fd;
   if (service.spec->client_address != model::ClientAddress::kNone ||
@@ -149,8 +145,7 @@ void Session::StartConnect(const SnatService& service, const net::Endpoint& targ
   // Each attempt gets half of what is left of the budget, so that a silent server leaves time for
   // the next; the last one that can be tried gets all.
   const uint32_t left_ms = connect_->deadline_ms - shard_.now_ms();
-  const bool last = connect_->is_fallback ||
-                    service.servers.size() <= connect_->tried.size() + 1;
+  const bool last = connect_->is_fallback || service.servers.size() <= connect_->tried.size() + 1;
   shard_.wheel().Set(*this, shard_.now_ms() + (last ? left_ms : left_ms / 2));
 }
 
@@ -210,10 +205,9 @@ void Session::OnConnected() {
   server.bytes_to_server.Add(directions_[0].queued_bytes);
   shard_.wheel().Set(*this, shard_.now_ms() + std::min(idle_ms_, kFirstCheckMs));
   if (const SnatService* service = CurrentService(); service != nullptr) {
-    const std::optional<uint64_t> key =
-        connect_->client_known && !connect_->is_fallback
-            ? PersistenceKey(*service, connect_->client)
-            : std::nullopt;
+    const std::optional<uint64_t> key = connect_->client_known && !connect_->is_fallback
+                                            ? PersistenceKey(*service, connect_->client)
+                                            : std::nullopt;
     if (key.has_value()) {
       shard_.persistence().Remember(*key, server_->slot, shard_.now_seconds());
     }
@@ -251,12 +245,10 @@ void Session::Enqueue(const SnatService& service) {
 bool Session::TryLeaveQueue() {
   const SnatService* service = CurrentService();
   if (service != nullptr) {
-    const PickRequest request{*service,
-                              shard_.index(),
-                              connect_->vip.port,
-                              connect_->client_known ? &connect_->client : nullptr,
-                              connect_->tried,
-                              shard_.now_seconds()};
+    const PickRequest request{
+        *service,           shard_.index(),
+        connect_->vip.port, connect_->client_known ? &connect_->client : nullptr,
+        connect_->tried,    shard_.now_seconds()};
     const Pick pick = PickServer(request, shard_.persistence());
     if (pick.kind == Pick::Kind::kWait) return false;
     if (pick.kind == Pick::Kind::kServer && !TakeServer(request, pick)) return false;

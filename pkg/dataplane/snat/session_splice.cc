@@ -84,8 +84,8 @@ bool Session::SpliceOnce(int direction, bool* want_out) {
   SplicePipe& pipe = *flow.pipe;
   bool moved = false;
   if (flow.receive != Direction::Receive::kEnded) {
-    const ssize_t got = ::splice(source_fd(direction), nullptr, pipe.write_fd, nullptr,
-                                 kSpliceBytes, kFlags);
+    const ssize_t got =
+        ::splice(source_fd(direction), nullptr, pipe.write_fd, nullptr, kSpliceBytes, kFlags);
     if (got > 0) {
       pipe.bytes += static_cast<uint32_t>(got);
       flow.spliced_bytes += static_cast<uint32_t>(got);
@@ -100,8 +100,8 @@ bool Session::SpliceOnce(int direction, bool* want_out) {
   }
   *want_out = false;
   if (pipe.bytes == 0) return false;
-  const ssize_t sent = ::splice(pipe.read_fd, nullptr, target_fd(direction), nullptr, pipe.bytes,
-                                kFlags);
+  const ssize_t sent =
+      ::splice(pipe.read_fd, nullptr, target_fd(direction), nullptr, pipe.bytes, kFlags);
   if (sent < 0 && errno != EAGAIN && errno != EINTR) {
     End(direction == 0 ? EndReason::kServerReset : EndReason::kClientReset);
     return false;

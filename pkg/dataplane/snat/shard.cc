@@ -89,6 +89,7 @@ void Shard::Run() {
     }
     if (now_ms_ - last_periodic_ms_ >= kPeriodicMs) RunPeriodic();
   }
+  ring_->Wait(absl::ZeroDuration());  // submits the last closes
   sessions_active_.store(0, std::memory_order_relaxed);
 }
 

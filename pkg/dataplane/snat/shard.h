@@ -31,9 +31,9 @@ namespace fairlead::dataplane::snat {
 struct alignas(16) Listener {
   enum class State : uint8_t {
     kAccepting,
-    kPausing,   // the accept is being cancelled; goes on at `resume_ms`
+    kPausing,  // the accept is being cancelled; goes on at `resume_ms`
     kPaused,
-    kClosing,   // the accept is being cancelled; then the listener is gone
+    kClosing,  // the accept is being cancelled; then the listener is gone
   };
   net::Endpoint endpoint;
   uint32_t service_id = 0;

@@ -123,11 +123,11 @@ void Shard::OnAcceptStopped(Listener& listener, int result) {
 }
 
 void Shard::RefuseClient(Listener& listener, int fd, Rejection rejection) {
-  ResetAndClose(fd);
   if (const SnatService* service = plan_->Find(listener.service_id); service != nullptr) {
     service->runtime->shards[index_].connections.Add();
     service->runtime->shards[index_].rejections[static_cast<size_t>(rejection)].Add();
   }
+  ResetAndClose(fd);
   NoteRefusal(listener);
 }
 

@@ -33,8 +33,8 @@ void Shard::LeaveQueue(Session& session) {
     break;
   }
   // The ticket is published while a session of the service still holds the runtime alive.
-  service.shards[index_].first_ticket.store(
-      queue.empty() ? kNobodyWaits : queue.front()->ticket(), std::memory_order_relaxed);
+  service.shards[index_].first_ticket.store(queue.empty() ? kNobodyWaits : queue.front()->ticket(),
+                                            std::memory_order_relaxed);
 }
 
 void Shard::PublishTicket(uint32_t service_id) {

@@ -32,9 +32,9 @@ absl::StatusOr<uint32_t> SessionsMax(uint32_t wanted) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur < kDescriptorReserve + 2) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("RLIMIT_NOFILE is ", limit.rlim_cur, ": no room for sessions; raise it to ",
-                     kDescriptorReserve + 2 * 1024, " at least (ulimit -n, docker --ulimit nofile)"));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "RLIMIT_NOFILE is ", limit.rlim_cur, ": no room for sessions; raise it to ",
+        kDescriptorReserve + 2 * 1024, " at least (ulimit -n, docker --ulimit nofile)"));
   }
   // Two descriptors a session; 4 M sessions are beyond any host's ports.
   const uint64_t possible =
@@ -139,8 +139,8 @@ absl::StatusOr<std::unique_ptr<SnatDataPlane>> SnatDataPlane::Create(SnatOptions
     // A shard may take more than its part: clients are spread by the kernel's hash, not evenly.
     const uint32_t part = *sessions_max / shards_count;
     const uint32_t shard_max = std::min(*sessions_max, shards_count == 1 ? part : part + part / 2);
-    absl::StatusOr<std::unique_ptr<Shard>> shard = Shard::Create(
-        {i, options.engine, shard_max}, clock, persistence, &plane->engine_reason_);
+    absl::StatusOr<std::unique_ptr<Shard>> shard =
+        Shard::Create({i, options.engine, shard_max}, clock, persistence, &plane->engine_reason_);
     if (!shard.ok()) return shard.status();
     peers.push_back(shard->get());
     plane->shards_.push_back(*std::move(shard));
@@ -167,8 +167,7 @@ ApplyResult SnatDataPlane::Apply(std::shared_ptr<const ForwardingPlan> plan) {
   const std::map<net::Endpoint, Wanted> wanted = WantedListeners(*plan_);
   std::vector<ClosedListener> closed;
   const auto close = [&](const net::Endpoint& endpoint) {
-    closed.push_back(
-        {std::make_shared<std::vector<base::UniqueFd>>(listeners_.Take(endpoint))});
+    closed.push_back({std::make_shared<std::vector<base::UniqueFd>>(listeners_.Take(endpoint))});
     targets_.erase(endpoint);
   };
   for (const net::Endpoint& endpoint : listeners_.endpoints()) {

@@ -56,8 +56,7 @@ void AddDepartures(const SnatPlan& last, absl::Duration now, SnatPlan* plan) {
     // A service or server that came back is no departure any more.
     const SnatService* service = plan->Find(cut.service->id);
     const bool returned =
-        service != nullptr &&
-        (cut.server == nullptr || service->FindSlot(cut.server->slot) >= 0);
+        service != nullptr && (cut.server == nullptr || service->FindSlot(cut.server->slot) >= 0);
     const bool empty = cut.server != nullptr ? cut.server->connections.load() == 0
                                              : cut.service->connections.load() == 0;
     if (!returned && !empty) plan->cuts.push_back(cut);
