@@ -36,6 +36,7 @@ Event ObjectEvent(absl::string_view message, const std::string& object, std::str
   event.kind = "object";
   event.subject = object;
   event.reason = std::move(reason);
+  event.audience = Event::Audience::kListOnly;
   return event;
 }
 

@@ -1,4 +1,5 @@
-// What an edit of the configuration changed, in words for the log. Pure.
+// What an edit of the configuration changed, in words for the list of events (the source has
+// written the log lines). Pure.
 #pragma once
 
 #include <string>

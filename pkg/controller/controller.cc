@@ -11,24 +11,22 @@ namespace fairlead::controller {
 
 using base::Mailbox;
 
-absl::StatusOr<std::unique_ptr<Controller>> Controller::Create(ReconcilerOptions options,
-                                                               const base::Clock& clock,
+absl::StatusOr<std::unique_ptr<Controller>> Controller::Create(const base::Clock& clock,
                                                                dataplane::DataPlane& plane) {
   absl::StatusOr<std::unique_ptr<Mailbox<ControlEvent>>> mailbox =
       Mailbox<ControlEvent>::Create(kMailboxCapacity);
   if (!mailbox.ok()) return mailbox.status();
-  return std::unique_ptr<Controller>(
-      new Controller(std::move(options), clock, plane, *std::move(mailbox)));
+  return std::unique_ptr<Controller>(new Controller(clock, plane, *std::move(mailbox)));
 }
 
-Controller::Controller(ReconcilerOptions options, const base::Clock& clock,
-                       dataplane::DataPlane& plane, std::unique_ptr<Mailbox<ControlEvent>> mailbox)
-    : options_(std::move(options)), clock_(clock), plane_(plane), mailbox_(std::move(mailbox)) {}
+Controller::Controller(const base::Clock& clock, dataplane::DataPlane& plane,
+                       std::unique_ptr<Mailbox<ControlEvent>> mailbox)
+    : clock_(clock), plane_(plane), mailbox_(std::move(mailbox)) {}
 
 Controller::~Controller() { Stop(); }
 
-void Controller::Start(health::HealthMonitor& health) {
-  reconciler_ = std::make_unique<Reconciler>(options_, clock_, plane_, health);
+void Controller::Start(ReconcilerOptions options, health::HealthMonitor& health) {
+  reconciler_ = std::make_unique<Reconciler>(std::move(options), clock_, plane_, health);
   reconciler_->Restore();
   thread_ = std::thread([this] { Run(); });
 }

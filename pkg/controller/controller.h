@@ -32,8 +32,7 @@ namespace fairlead::controller {
 class Controller {
  public:
   // `clock` and `plane` outlive the controller. Errors: the mailbox could not be made.
-  static absl::StatusOr<std::unique_ptr<Controller>> Create(ReconcilerOptions options,
-                                                            const base::Clock& clock,
+  static absl::StatusOr<std::unique_ptr<Controller>> Create(const base::Clock& clock,
                                                             dataplane::DataPlane& plane);
   ~Controller();
   Controller(const Controller&) = delete;
@@ -41,7 +40,7 @@ class Controller {
 
   // Restores what was kept and starts the thread; once. `health` outlives Stop(). What was posted
   // before waits in the mailbox.
-  void Start(health::HealthMonitor& health);
+  void Start(ReconcilerOptions options, health::HealthMonitor& health);
   // Ends the thread; the data plane keeps its last plan. View() works on and says Stopping.
   void Stop();
 
@@ -71,14 +70,13 @@ class Controller {
   // Health flips of every port of every server of a big site in one go.
   static constexpr size_t kMailboxCapacity = 65536;
 
-  Controller(ReconcilerOptions options, const base::Clock& clock, dataplane::DataPlane& plane,
+  Controller(const base::Clock& clock, dataplane::DataPlane& plane,
              std::unique_ptr<base::Mailbox<ControlEvent>> mailbox);
   void Run();
   void WaitUntil(absl::Duration monotonic);
   Flow HandleEvents();
   void PostSurely(ControlEvent event);
 
-  const ReconcilerOptions options_;
   const base::Clock& clock_;
   dataplane::DataPlane& plane_;
   const std::unique_ptr<base::Mailbox<ControlEvent>> mailbox_;

@@ -44,7 +44,7 @@ void EventLog::Record(const Event& event) {
     ++suppressed_total_;
     return;
   }
-  WriteLine(event);
+  if (event.audience != Event::Audience::kListOnly) WriteLine(event);
   if (event.audience == Event::Audience::kLogOnly) return;
   recent_.push_back({.time = clock_.Now(),
                      .level = LevelWord(event.level),

@@ -22,7 +22,8 @@ namespace fairlead::controller {
 // `detail`.
 struct Event {
   // Plans come and go with every flip: they belong into the log, but not into the list for people.
-  enum class Audience { kEverybody, kLogOnly };
+  // What the configuration's source has logged with its places belongs into the list only.
+  enum class Audience { kEverybody, kLogOnly, kListOnly };
 
   base::LogLevel level = base::LogLevel::kInfo;
   absl::string_view message;  // constant text

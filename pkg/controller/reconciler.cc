@@ -116,6 +116,7 @@ absl::Duration Reconciler::Turn() {
 void Reconciler::Tick(absl::Duration now) {
   next_tick_ = now + kTick;
   events_.Tick();
+  rates_.Add(now, plane_.Observe());
   // The level behind the reports' edges: a report that was lost is seen here.
   for (const health::HealthReport& report : health_.Snapshot()) SetHealth(report);
 }
@@ -301,6 +302,7 @@ void Reconciler::Publish() {
                               .services = services_,
                               .now_monotonic = clock_.Monotonic(),
                               .now = clock_.Now()});
+  for (VipView& vip : view->vips) vip.rate = rates_.RateOf(vip.counters.service_id);
   if (desired_ != nullptr) {
     view->findings = desired_->findings;
     for (const model::ObjectId& id : desired_->stale) view->stale_objects.push_back(id.ToString());

@@ -24,6 +24,7 @@
 #include "pkg/controller/command.h"
 #include "pkg/controller/event_log.h"
 #include "pkg/controller/override_store.h"
+#include "pkg/controller/rate_meter.h"
 #include "pkg/controller/server_records.h"
 #include "pkg/controller/view.h"
 #include "pkg/controller/view_builder.h"
@@ -82,6 +83,7 @@ class Reconciler {
   EventLog events_;
   ServerRecords records_;
   dataplane::IdRegistry ids_;
+  RateMeter rates_;
 
   const absl::Time started_;
   ControlView::Phase phase_ = ControlView::Phase::kStarting;

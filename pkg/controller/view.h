@@ -56,6 +56,13 @@ struct ServerView {
   dataplane::ServerObservation counters;
 };
 
+// Over the last ten seconds.
+struct RateView {
+  double connections_per_second = 0;
+  double bytes_from_client_per_second = 0;
+  double bytes_to_client_per_second = 0;
+};
+
 struct VipView {
   std::string name_space;
   std::string name;
@@ -74,6 +81,7 @@ struct VipView {
   uint32_t connections_max = 0;
   std::vector<ServerView> servers;
   dataplane::ServiceObservation counters;  // without `servers`
+  RateView rate;
 
   std::string QualifiedName() const { return name_space + "/" + name; }
 };

@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "pkg/base/log.h"
 
 namespace fairlead::telemetry {
@@ -91,7 +92,9 @@ void MetricsWriter::Histogram(const MetricLabels& labels, absl::Span<const doubl
   uint64_t cumulative = 0;
   for (size_t i = 0; i < counts.size(); ++i) {
     cumulative += counts[i];
-    const std::string bound = i < upper_bounds.size() ? MetricValue(upper_bounds[i]) : "+Inf";
+    // Bounds are label values, compared as text: always "0.0001", never "1e-04".
+    const std::string bound =
+        i < upper_bounds.size() ? absl::StrFormat("%g", upper_bounds[i]) : "+Inf";
     MetricLabels bucket = labels;
     bucket.emplace_back("le", bound);
     Line(absl::StrCat(family_, "_bucket"), bucket, absl::StrCat(cumulative));

@@ -1,0 +1,93 @@
+#include "cmd/fairlead/commands.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cmd/fairlead/check.h"
+#include "cmd/fairlead/completion.h"
+#include "cmd/fairlead/explain.h"
+#include "cmd/fairlead/presets.h"
+#include "cmd/fairlead/run.h"
+#include "cmd/fairlead/run_options.h"
+#include "cmd/fairlead/server_state_command.h"
+#include "cmd/fairlead/status.h"
+#include "cmd/fairlead/version.h"
+#include "pkg/model/suggestion.h"
+
+namespace fairlead::cmd {
+namespace {
+
+constexpr CommandSpec kCheckCommand = {
+    "check", "PATH", "Validates manifests and prints every finding with its file and line.", {}};
+constexpr CommandSpec kPresetsCommand = {
+    "presets", "[NAME]", "Lists the vendors' port lists, or shows one.", {}};
+constexpr CommandSpec kDoctorCommand = {"doctor", "", "Checks this host and its paths.", {}};
+constexpr CommandSpec kPrepareCommand = {
+    "prepare-realserver", "", "Prints the script that prepares a real server for mode DR.", {}};
+
+std::string HelpText() {
+  std::string text =
+      "Fairlead balances TCP connections to virtual IPs (VIPs) over real servers.\n\n"
+      "Usage: fairlead COMMAND [ARGUMENTS]\n\nCommands:\n";
+  for (const Command& command : AllCommands()) {
+    if (command.run == nullptr) continue;
+    absl::StrAppendFormat(&text, "  %-11s %s\n", command.spec.name, command.spec.summary);
+  }
+  absl::StrAppend(&text, "\nSee: fairlead COMMAND --help\n");
+  return text;
+}
+
+int UnknownCommand(const std::string& name) {
+  std::vector<absl::string_view> names;
+  for (const Command& command : AllCommands()) {
+    if (command.run != nullptr) names.push_back(command.spec.name);
+  }
+  absl::FPrintF(stderr, "fairlead: unknown command %s%s\nSee: fairlead --help\n",
+                model::Quoted(name), model::DidYouMean(name, names));
+  return kExitUsage;
+}
+
+}  // namespace
+
+absl::Span<const Command> AllCommands() {
+  static const Command kCommands[] = {
+      {kRunCommand, RunRun},
+      {kCheckCommand, RunCheck},
+      {kStatusCommand, RunStatus},
+      {kDrainCommand, RunDrain},
+      {kHaltCommand, RunHalt},
+      {kOnlineCommand, RunOnline},
+      {kExplainCommand, RunExplain},
+      {kPresetsCommand, RunPresets},
+      {kCompletionCommand, RunCompletion},
+      {kVersionCommand, RunVersion},
+      {kDoctorCommand, nullptr},
+      {kPrepareCommand, nullptr},
+  };
+  return kCommands;
+}
+
+int RunCommandLine(absl::Span<const std::string> arguments) {
+  if (arguments.empty()) {
+    absl::FPrintF(stderr, "%s", HelpText());
+    return kExitUsage;
+  }
+  const std::string& name = arguments[0];
+  if (name == "--help" || name == "-h" || name == "help") {
+    absl::PrintF("%s", HelpText());
+    return kExitOk;
+  }
+  if (name == "--version") return RunVersion({});
+  for (const Command& command : AllCommands()) {
+    if (command.spec.name != name) continue;
+    if (command.run == nullptr) {
+      absl::FPrintF(stderr, "fairlead %s: not supported yet in this version\n", name);
+      return kExitUsage;
+    }
+    return command.run(arguments.subspan(1));
+  }
+  return UnknownCommand(name);
+}
+
+}  // namespace fairlead::cmd

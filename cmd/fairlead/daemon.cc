@@ -1,0 +1,235 @@
+#include "cmd/fairlead/daemon.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "cmd/fairlead/version.h"
+#include "pkg/base/errno_status.h"
+#include "pkg/base/log.h"
+#include "pkg/controller/explain.h"
+#include "pkg/controller/metrics.h"
+#include "pkg/source/file_source.h"
+#include "pkg/telemetry/metrics_writer.h"
+#include "pkg/telemetry/process_stats.h"
+
+namespace fairlead::cmd {
+namespace {
+
+using controller::Controller;
+using dataplane::snat::HandoverServer;
+using dataplane::snat::SnatDataPlane;
+using dataplane::snat::TakeOver;
+
+// Long enough for 10,000 objects; a shorter configuration is read in milliseconds.
+constexpr absl::Duration kFirstReadingMax = absl::Seconds(10);
+constexpr absl::Duration kTakeOverMax = absl::Seconds(30);
+
+std::string MetricsText(const Controller& controller, bool servers) {
+  telemetry::MetricsWriter writer;
+  writer.Family("fairlead_build_info", telemetry::MetricType::kGauge,
+                "Always 1; the version that runs.");
+  writer.Sample({{"version", Version()}, {"revision", SourceRevision()}}, uint64_t{1});
+  controller::WriteMetrics(
+      *controller.View(),
+      servers ? controller::MetricsDetail::kAll : controller::MetricsDetail::kVip, &writer);
+  telemetry::WriteProcessMetrics(telemetry::ReadProcessStats(), &writer);
+  return writer.Finish();
+}
+
+admin::AdminBackend MakeBackend(Controller& controller, const SnatDataPlane& plane) {
+  return {
+      .view = [&controller] { return controller.View(); },
+      .metrics = [&controller](bool servers) { return MetricsText(controller, servers); },
+      .set_server_state =
+          [&controller](const controller::SetServerState& command) {
+            return controller.Execute(command);
+          },
+      .explain =
+          [&controller, &plane](const std::string& client, const std::string& vip) {
+            return controller::ExplainClient(*controller.View(), plane, client, vip);
+          },
+      .version = Version(),
+      .revision = SourceRevision(),
+  };
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const RunOptions& options,
+                                                      std::vector<std::string> host_warnings) {
+  std::unique_ptr<Daemon> daemon(new Daemon(options));
+  daemon->released_.Reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!daemon->released_.valid()) return base::LastErrnoStatus("eventfd");
+  if (absl::Status status = daemon->ReadNode(); !status.ok()) return status;
+  if (absl::Status status = daemon->StartPlane(); !status.ok()) return status;
+  if (absl::Status status = daemon->StartControl(std::move(host_warnings)); !status.ok()) {
+    return status;
+  }
+  // Without a takeover the admin port comes first: it is what a second daemon fails on, before it
+  // could share the VIPs' ports with the first one.
+  if (daemon->takeover_ == nullptr) {
+    if (absl::Status status = daemon->StartAdmin(); !status.ok()) return status;
+  }
+  Controller* controller = daemon->controller_.get();
+  daemon->relay_.Attach([controller](auto snapshot) { controller->PostDesired(snapshot); });
+  if (daemon->takeover_ != nullptr) {
+    if (absl::Status status = daemon->CommitTakeOver(); !status.ok()) return status;
+    if (absl::Status status = daemon->StartAdmin(); !status.ok()) return status;
+  }
+  daemon->StartHandover();
+  daemon->LogStart();
+  return daemon;
+}
+
+Daemon::~Daemon() {
+  handover_.reset();
+  relay_.Detach();
+  source_.reset();
+  if (controller_ != nullptr) controller_->Stop();
+  absl::MutexLock lock(&admin_mutex_);
+  admin_.reset();
+  health_.reset();
+}
+
+absl::Status Daemon::ReadNode() {
+  source::FileSourceOptions source_options;
+  source_options.own_ports = {SettleNode(options_, std::nullopt).admin};
+  absl::StatusOr<std::unique_ptr<source::FileSource>> source = source::FileSource::Create(
+      options_.config_path, source_options,
+      [this](std::shared_ptr<const model::DesiredState> desired) { relay_.Post(desired); });
+  if (!source.ok()) return source.status();
+  source_ = *std::move(source);
+  const DesiredStateRelay::Snapshot first = relay_.WaitForFirst(kFirstReadingMax);
+  if (first == nullptr) {
+    base::LogWarning("the configuration has not been read yet; starting with default node settings",
+                     {{"config", options_.config_path}});
+  }
+  node_ = SettleNode(options_, first == nullptr ? std::nullopt : first->node);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartPlane() {
+  dataplane::snat::SnatOptions snat;
+  snat.engine = options_.engine;
+  snat.shards = options_.shards;
+  snat.sessions_max = options_.sessions_max;
+  if (options_.takeover) {
+    auto takeover = TakeOver::Begin(dataplane::snat::HandoverPath(node_.state_directory));
+    if (takeover.ok()) {
+      takeover_ = *std::move(takeover);
+      snat.inherited = takeover_->TakeListeners();
+    } else if (absl::IsNotFound(takeover.status())) {
+      base::LogInfo("nothing to take over; starting as usual",
+                    {{"reason", std::string(takeover.status().message())}});
+    } else {
+      return takeover.status();
+    }
+  }
+  auto plane = SnatDataPlane::Create(std::move(snat), clock_);
+  if (!plane.ok()) return plane.status();
+  plane_ = *std::move(plane);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartControl(std::vector<std::string> host_warnings) {
+  auto made = Controller::Create(clock_, *plane_);
+  if (!made.ok()) return made.status();
+  controller_ = *std::move(made);
+  health::HealthMonitorOptions health_options;
+  health_options.engine = options_.engine;
+  Controller* controller = controller_.get();
+  auto health = health::HealthMonitor::Create(
+      health_options, clock_,
+      [controller](const health::HealthReport& report) { controller->PostHealth(report); });
+  if (!health.ok()) return health.status();
+  health_ = *std::move(health);
+  if (!node_.admin.address.is_loopback()) {
+    const std::string warning =
+        absl::StrCat("the admin API on ", node_.admin.ToString(),
+                     " has no login: whoever reaches it can drain real servers. Protect it with a "
+                     "firewall, or use --admin 127.0.0.1:9080");
+    base::LogWarning("admin API is not on loopback", {{"reason", warning}});
+    host_warnings.push_back(warning);
+  }
+  controller_->Start(
+      {.state_directory = node_.state_directory, .host_warnings = std::move(host_warnings)},
+      *health_);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartAdmin() {
+  absl::MutexLock lock(&admin_mutex_);
+  auto admin = admin::AdminServer::Create(node_.admin, MakeBackend(*controller_, *plane_));
+  if (!admin.ok()) return admin.status();
+  admin_ = *std::move(admin);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::CommitTakeOver() {
+  const absl::Duration deadline = clock_.Monotonic() + kTakeOverMax;
+  // The old process lets go only when the new one serves: every shard has the first plan.
+  for (auto view = controller_->View();
+       view->plan_revision == 0 || view->plane.applied_revision < view->plan_revision;
+       view = controller_->View()) {
+    if (clock_.Monotonic() > deadline) {
+      return absl::DeadlineExceededError(
+          "takeover: this process did not get its first plan in force within 30 s; the running "
+          "daemon goes on. Check the configuration with `fairlead check`");
+    }
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  if (absl::Status status = takeover_->Commit(kTakeOverMax); !status.ok()) return status;
+  base::LogInfo("took the listening sockets over from the old process");
+  return absl::OkStatus();
+}
+
+void Daemon::StartHandover() {
+  auto handover = HandoverServer::Create(
+      dataplane::snat::HandoverPath(node_.state_directory),
+      [this] { return plane_->DuplicateListeners(); }, [this] { OnReleased(); });
+  if (handover.ok()) {
+    handover_ = *std::move(handover);
+    return;
+  }
+  base::LogWarning("a later --takeover will not work",
+                   {{"reason", std::string(handover.status().message())}});
+}
+
+// On the handover server's thread.
+void Daemon::OnReleased() {
+  plane_->StopAccepting();
+  {
+    absl::MutexLock lock(&admin_mutex_);
+    admin_.reset();
+  }
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(released_.get(), &one, sizeof(one));
+}
+
+void Daemon::LogStart() const {
+  const dataplane::PlaneObservation plane = plane_->Observe();
+  base::LogInfo("fairlead is running", {{"version", Version()},
+                                        {"engine", plane.engine},
+                                        {"shards", absl::StrCat(plane.shards)},
+                                        {"sessions_max", absl::StrCat(plane.sessions_max)},
+                                        {"admin", node_.admin.ToString()},
+                                        {"config", options_.config_path},
+                                        {"state_directory", node_.state_directory}});
+  if (!plane.engine_reason.empty()) {
+    base::LogWarning("io_uring is not used", {{"reason", plane.engine_reason}});
+  }
+}
+
+void Daemon::BeginStop() {
+  relay_.Detach();
+  source_.reset();
+  controller_->Stop();
+}
+
+void Daemon::StopPlane(absl::Duration grace) { plane_->Stop(grace); }
+
+}  // namespace fairlead::cmd

@@ -1,0 +1,75 @@
+// Daemon: everything that `fairlead run` owns, built in order and taken down in reverse.
+//
+//   FileSource -> DesiredStateRelay -> Controller -> SnatDataPlane
+//                    HealthMonitor <-> Controller <- AdminServer
+//
+// Main thread only; what it owns runs threads of its own.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "cmd/fairlead/desired_state_relay.h"
+#include "cmd/fairlead/run_options.h"
+#include "pkg/admin/server.h"
+#include "pkg/base/clock.h"
+#include "pkg/base/unique_fd.h"
+#include "pkg/controller/controller.h"
+#include "pkg/dataplane/snat/listener_handover.h"
+#include "pkg/dataplane/snat/snat_data_plane.h"
+#include "pkg/health/health_monitor.h"
+#include "pkg/source/config_source.h"
+
+namespace fairlead::cmd {
+
+class Daemon {
+ public:
+  // Starts everything and serves. `host_warnings` go into the view. Errors say what did not start,
+  // why, and what to do.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const RunOptions& options,
+                                                       std::vector<std::string> host_warnings);
+  ~Daemon();
+
+  // Readable when a new process has taken the listening sockets over: drain and exit.
+  int released_fd() const { return released_.get(); }
+
+  // Ends configuration, checks and control; clients that are connected go on. /readyz says 503.
+  void BeginStop();
+  // Accepts nothing more and blocks until no session is left or `grace` has passed; resets the
+  // rest. A second call, from another thread, shortens the first one's grace.
+  void StopPlane(absl::Duration grace);
+  uint64_t sessions_active() const { return plane_->Observe().sessions_active; }
+
+ private:
+  explicit Daemon(const RunOptions& options) : options_(options) {}
+  absl::Status ReadNode();
+  absl::Status StartPlane();
+  absl::Status StartControl(std::vector<std::string> host_warnings);
+  absl::Status StartAdmin();
+  absl::Status CommitTakeOver();
+  void StartHandover();
+  void OnReleased();
+  void LogStart() const;
+
+  const RunOptions options_;
+  const base::SystemClock clock_;
+  NodeSettings node_;
+  base::UniqueFd released_;
+  DesiredStateRelay relay_;
+  // In this order; destroyed in reverse.
+  std::unique_ptr<dataplane::snat::SnatDataPlane> plane_;
+  std::unique_ptr<controller::Controller> controller_;
+  std::unique_ptr<health::HealthMonitor> health_;
+  std::unique_ptr<source::ConfigSource> source_;
+  absl::Mutex admin_mutex_;
+  std::unique_ptr<admin::AdminServer> admin_ ABSL_GUARDED_BY(admin_mutex_);
+  std::unique_ptr<dataplane::snat::TakeOver> takeover_;
+  std::unique_ptr<dataplane::snat::HandoverServer> handover_;
+};
+
+}  // namespace fairlead::cmd

@@ -1,0 +1,138 @@
+#include "cmd/fairlead/run_options.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "cmd/fairlead/admin_address.h"
+#include "pkg/model/suggestion.h"
+
+namespace fairlead::cmd {
+namespace {
+
+constexpr char kDefaultStateDirectory[] = "/var/lib/fairlead";
+constexpr int64_t kShardsMax = 256;
+constexpr int64_t kSessionsMax = 4'000'000;
+constexpr int64_t kGraceSecondsMax = 7 * 24 * 3600;
+
+constexpr FlagSpec kRunFlags[] = {
+    {"config", "PATH", "manifest file, or directory of manifests; edits are applied live"},
+    {"io-engine", "auto|io_uring|epoll", "how bytes are moved; default auto"},
+    {"shards", "N", "threads that serve clients; default one per CPU"},
+    {"sessions-max", "N", "connections at a time; default what the descriptor limit allows"},
+    {"admin", "ADDR:PORT", "admin API and metrics; default the Node object's or 127.0.0.1:9080"},
+    {"state-directory", "DIR",
+     "what must survive a restart; default the Node object's or /var/lib/fairlead"},
+    {"mode-allowed", "snat", "modes that VIPs may use; default snat"},
+    {"takeover", "", "take the listening sockets of the running daemon over, without losing a SYN"},
+    {"shutdown-grace", "SECONDS", "time for connections to end after SIGTERM; default 30"},
+    {"log-format", "text|json", "default text"},
+    {"log-level", "debug|info|warning|error", "default info"},
+    {"kubeconfig", "PATH", "configuration from Kubernetes", /*later=*/true},
+    {"in-cluster", "", "configuration from Kubernetes", /*later=*/true},
+};
+
+absl::Status BadChoice(absl::string_view flag, const std::string& value,
+                       absl::string_view choices) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", flag, " ", model::Quoted(value), " must be one of ", choices));
+}
+
+absl::StatusOr<base::LogLevel> DecodeLogLevel(const std::string& word) {
+  if (word == "debug") return base::LogLevel::kDebug;
+  if (word == "info") return base::LogLevel::kInfo;
+  if (word == "warning") return base::LogLevel::kWarning;
+  if (word == "error") return base::LogLevel::kError;
+  return BadChoice("log-level", word, "debug, info, warning, error");
+}
+
+absl::Status CheckModes(const std::string& modes) {
+  for (const absl::string_view mode : absl::StrSplit(modes, ',')) {
+    if (mode == "snat") continue;
+    if (mode == "dr") {
+      return absl::InvalidArgumentError(
+          "--mode-allowed dr: mode DR is not supported yet in this version; use snat");
+    }
+    return BadChoice("mode-allowed", std::string(mode), "snat");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DecodePlaces(const Flags& flags, RunOptions* options) {
+  options->config_path = flags.Get("config");
+  if (options->config_path.empty()) {
+    return absl::InvalidArgumentError(
+        "--config PATH is missing: name a manifest file or a directory of manifests");
+  }
+  if (flags.Has("admin")) {
+    auto admin = ParseAdminAddress(flags.Get("admin"));
+    if (!admin.ok()) return admin.status();
+    options->admin = *admin;
+  }
+  if (flags.Has("state-directory")) {
+    options->state_directory = flags.Get("state-directory");
+    if (options->state_directory->empty()) {
+      return absl::InvalidArgumentError("--state-directory must not be empty");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DecodeLog(const Flags& flags, RunOptions* options) {
+  const auto level = DecodeLogLevel(flags.Get("log-level", "info"));
+  if (!level.ok()) return level.status();
+  options->log_level = *level;
+  const std::string format = flags.Get("log-format", "text");
+  if (format != "text" && format != "json") return BadChoice("log-format", format, "text, json");
+  options->log_format = format == "json" ? base::LogFormat::kJson : base::LogFormat::kText;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+const CommandSpec kRunCommand = {"run", "--config PATH [flags]",
+                                 "Serves the VIPs of the configuration until SIGTERM.", kRunFlags};
+
+absl::StatusOr<RunOptions> DecodeRunOptions(const Flags& flags) {
+  RunOptions options;
+  if (!flags.positional().empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("unexpected argument ",
+                                                   model::Quoted(flags.positional().front()),
+                                                   "; the configuration is named by --config"));
+  }
+  if (const absl::Status status = DecodePlaces(flags, &options); !status.ok()) return status;
+  if (const absl::Status status = DecodeLog(flags, &options); !status.ok()) return status;
+  if (const absl::Status status = CheckModes(flags.Get("mode-allowed", "snat")); !status.ok()) {
+    return status;
+  }
+  const auto engine = uring::ParseEngine(flags.Get("io-engine", "auto"));
+  if (!engine.ok()) {
+    return BadChoice("io-engine", flags.Get("io-engine"), "auto, io_uring, epoll");
+  }
+  options.engine = *engine;
+  const auto shards = flags.GetNumber("shards", 0, 1, kShardsMax);
+  if (!shards.ok()) return shards.status();
+  options.shards = static_cast<int>(*shards);
+  const auto sessions = flags.GetNumber("sessions-max", 0, 1, kSessionsMax);
+  if (!sessions.ok()) return sessions.status();
+  options.sessions_max = static_cast<uint32_t>(*sessions);
+  const auto grace = flags.GetNumber("shutdown-grace", 30, 0, kGraceSecondsMax);
+  if (!grace.ok()) return grace.status();
+  options.shutdown_grace = absl::Seconds(*grace);
+  options.takeover = flags.Has("takeover");
+  return options;
+}
+
+NodeSettings SettleNode(const RunOptions& options, const std::optional<model::Node>& node) {
+  NodeSettings settings = {*net::Endpoint::Parse(kDefaultAdmin), kDefaultStateDirectory};
+  if (node.has_value()) {
+    if (node->admin_http.has_value()) settings.admin = *node->admin_http;
+    if (!node->state_directory.empty()) settings.state_directory = node->state_directory;
+  }
+  if (options.admin.has_value()) settings.admin = *options.admin;
+  if (options.state_directory.has_value()) settings.state_directory = *options.state_directory;
+  return settings;
+}
+
+}  // namespace fairlead::cmd

@@ -1,0 +1,43 @@
+// The options of `fairlead run`, decoded. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "cmd/fairlead/flags.h"
+#include "pkg/base/log.h"
+#include "pkg/model/node.h"
+#include "pkg/net/endpoint.h"
+#include "pkg/uring/ring.h"
+
+namespace fairlead::cmd {
+
+extern const CommandSpec kRunCommand;
+
+struct RunOptions {
+  std::string config_path;
+  uring::Engine engine = uring::Engine::kAuto;
+  int shards = 0;             // 0 = one per CPU
+  uint32_t sessions_max = 0;  // 0 = what the descriptor limit allows
+  std::optional<net::Endpoint> admin;
+  std::optional<std::string> state_directory;
+  base::LogLevel log_level = base::LogLevel::kInfo;
+  base::LogFormat log_format = base::LogFormat::kText;
+  bool takeover = false;
+  absl::Duration shutdown_grace = absl::Seconds(30);
+};
+
+// Errors (InvalidArgument) name the flag and what it takes.
+absl::StatusOr<RunOptions> DecodeRunOptions(const Flags& flags);
+
+// What is in force: flags win over the Node object, which wins over the defaults.
+struct NodeSettings {
+  net::Endpoint admin;
+  std::string state_directory;
+};
+NodeSettings SettleNode(const RunOptions& options, const std::optional<model::Node>& node);
+
+}  // namespace fairlead::cmd
