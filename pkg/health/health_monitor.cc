@@ -2,11 +2,14 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <optional>
 #include <random>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -28,6 +31,8 @@ constexpr absl::Duration kStartEarly = absl::Milliseconds(2);
 // where microseconds are usual.
 constexpr int kStopTurnsMax = 100;
 constexpr absl::Duration kStopTurn = absl::Milliseconds(50);
+// At least this many probes run at once, however few files may be open.
+constexpr uint64_t kProbesMin = 16;
 
 class HealthMonitorImpl final : public HealthMonitor {
  public:
@@ -38,6 +43,7 @@ class HealthMonitorImpl final : public HealthMonitor {
         factory_(std::move(factory)),
         clock_(clock),
         on_change_(std::move(on_change)),
+        probes_max_(probes_max),
         runner_(*ring_, probes_max),
         schedule_(jitter_seed) {}
 
@@ -78,6 +84,10 @@ class HealthMonitorImpl final : public HealthMonitor {
     return reports;
   }
 
+  HealthCounters counters() const override {
+    return {.probes_concurrent_max = probes_max_, .turns_full = turns_full_};
+  }
+
  private:
   void Run();
   bool stopping() const {
@@ -94,6 +104,8 @@ class HealthMonitorImpl final : public HealthMonitor {
   const std::unique_ptr<ProbeFactory> factory_;
   const base::Clock& clock_;
   const std::function<void(const HealthReport&)> on_change_;
+  const uint32_t probes_max_;
+  std::atomic<uint64_t> turns_full_ = 0;
 
   // Health thread only.
   ProbeRunner runner_;
@@ -155,6 +167,7 @@ void HealthMonitorImpl::StartDueProbes() {
     runner_.Start(due->key, factory_->Make(*due->target), due->target->check.timeout,
                   clock_.Monotonic());
   }
+  if (schedule_.NextDue() <= now) ++turns_full_;
 }
 
 void HealthMonitorImpl::CountResults() {
@@ -198,6 +211,21 @@ uint64_t SystemSeed() {
   return (uint64_t{device()} << 32) | device();
 }
 
+// Probes may hold a quarter of the descriptors that this process may open, two each (half-open): a
+// rack of dead servers must not leave none for clients.
+uint32_t ProbesMax(uint32_t wanted) {
+  rlimit files = {};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return wanted;
+  const uint64_t affordable = std::max<uint64_t>(kProbesMin, files.rlim_cur / 4 / 2);
+  if (affordable >= wanted) return wanted;
+  base::LogInfo("fewer health probes at once than wished",
+                {{"probes", absl::StrCat(affordable)},
+                 {"wished", absl::StrCat(wanted)},
+                 {"reason", absl::StrCat("limit of open files is ", files.rlim_cur,
+                                         "; raise it with ulimit -n")}});
+  return static_cast<uint32_t>(affordable);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HealthMonitor>> HealthMonitor::Create(
@@ -219,7 +247,7 @@ absl::StatusOr<std::unique_ptr<HealthMonitor>> HealthMonitor::Create(
   if (!factory.ok()) return factory.status();
   const uint64_t seed = options.jitter_seed != 0 ? options.jitter_seed : SystemSeed();
   auto monitor = std::make_unique<HealthMonitorImpl>(*std::move(ring), *std::move(factory), clock,
-                                                     options.probes_concurrent_max, seed,
+                                                     ProbesMax(options.probes_concurrent_max), seed,
                                                      std::move(on_change));
   if (absl::Status status = monitor->StartThread(); !status.ok()) return status;
   return monitor;

@@ -50,8 +50,15 @@ struct HealthReport {
 
 struct HealthMonitorOptions {
   uring::Engine engine = uring::Engine::kAuto;
-  uint32_t probes_concurrent_max = 1024;  // further due probes wait for their turn
-  uint64_t jitter_seed = 0;               // 0 = from the system's random source
+  // Further due probes wait for their turn. Lowered, and logged, where the limit of open files is
+  // short.
+  uint32_t probes_concurrent_max = 1024;
+  uint64_t jitter_seed = 0;  // 0 = from the system's random source
+};
+
+struct HealthCounters {
+  uint32_t probes_concurrent_max = 0;  // in force
+  uint64_t turns_full = 0;             // turns of the thread in which a due probe found no place
 };
 
 class HealthMonitor {
@@ -72,6 +79,8 @@ class HealthMonitor {
   // Thread-safe: the latest report of every target, sorted by id. It may be a turn of the health
   // thread (about a millisecond) behind SetTargets.
   virtual std::vector<HealthReport> Snapshot() const = 0;
+  // Thread-safe.
+  virtual HealthCounters counters() const { return {}; }
 };
 
 }  // namespace fairlead::health

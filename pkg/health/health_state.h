@@ -54,8 +54,8 @@ class HealthState {
   int contradictions_ = 0;
 };
 
-// `interval` +-10 %, so that targets that started together drift apart; `unit` is uniform in [0,
-// 1).
+// `interval` +-10 %, so that targets that started together drift apart. `unit` is a random number
+// from 0 up to but not 1.
 absl::Duration Jittered(absl::Duration interval, double unit);
 
 }  // namespace fairlead::health

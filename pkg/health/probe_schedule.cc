@@ -75,11 +75,11 @@ std::vector<HealthReport> ProbeSchedule::SetTargets(std::vector<ProbeTarget> tar
     }
     const uint64_t key = ++last_key_;
     key_of_id[target.id] = key;
-    const bool probed = target.check.type != HealthCheck::Type::kNone;
-    const bool was_up = previous != nullptr && previous->report.state == OperationalState::kUp;
+    if (target.check.type != HealthCheck::Type::kNone) fresh.push_back(key);
+    const OperationalState before =
+        previous == nullptr ? OperationalState::kUnknown : previous->report.state;
     Record record = MakeRecord(std::move(target), previous, wall);
-    if (probed) fresh.push_back(key);
-    if (!probed && !was_up) tell.push_back(record.report);
+    if (record.report.state != before) tell.push_back(record.report);
     records.emplace(key, std::move(record));
   }
   for (const auto& [id, key] : key_of_id_) {

@@ -36,7 +36,7 @@ class ProbeSchedule {
   // address is the same but whose check changed keeps its verdict, so that editing a check takes no
   // server out; its counts start again and it is probed at once. Any other change is a new server.
   // Of several targets with the same id the first counts.
-  // Returns the reports to tell about: targets of type None that are Up by it.
+  // Returns the reports whose state changed by it: type None is Up, a new server is Unknown.
   std::vector<HealthReport> SetTargets(std::vector<ProbeTarget> targets, absl::Duration now,
                                        absl::Time wall);
 

@@ -211,6 +211,8 @@ TEST_P(HealthMonitorTest, OneSlotServesAllTargetsInTurn) {
   monitor->SetTargets(targets);
   EXPECT_EQ(changes_.WaitFor("n19", OperationalState::kUp).state, OperationalState::kUp);
   EXPECT_EQ(changes_.WaitFor("silent", OperationalState::kDown).state, OperationalState::kDown);
+  EXPECT_EQ(monitor->counters().probes_concurrent_max, 1u);
+  EXPECT_GT(monitor->counters().turns_full, 0u);
 }
 
 TEST_P(HealthMonitorTest, StopsPromptlyWithProbesUnderWay) {

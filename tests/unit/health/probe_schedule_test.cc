@@ -202,7 +202,10 @@ TEST_F(ProbeScheduleTest, AnEditedCheckKeepsTheVerdictAndAsksAtOnce) {
 TEST_F(ProbeScheduleTest, AnotherAddressIsANewServer) {
   schedule_.SetTargets({Target("a")}, kStart, kWall);
   Step(kGood);
-  schedule_.SetTargets({Target("a", "10.0.0.9:80")}, now_, kWall);
+  const auto told = schedule_.SetTargets({Target("a", "10.0.0.9:80")}, now_, kWall);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].state, OperationalState::kUnknown);
+  EXPECT_EQ(told[0].reason, "not checked yet");
   EXPECT_EQ(Reports()["a"].state, OperationalState::kUnknown);
   EXPECT_EQ(Reports()["a"].probes, 0u);
 }
