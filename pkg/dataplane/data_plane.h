@@ -109,7 +109,7 @@ struct Explanation {
   std::vector<std::string> details; // one line per server: weight, connections, state, verdict
 };
 
-// Apply, Stop: controller thread. Observe, Explain: any thread.
+// Apply: controller thread. Observe, Explain, Stop: any thread; no Apply after Stop.
 class DataPlane {
  public:
   virtual ~DataPlane() = default;
@@ -122,7 +122,8 @@ class DataPlane {
   virtual absl::StatusOr<Explanation> Explain(const net::Endpoint& client,
                                               const net::Endpoint& vip) const = 0;
   // Accepts nothing more, lets sessions end for at most `grace`, resets the rest, joins threads.
-  // `RequestStop` semantics: returns early when no session is left.
+  // Returns early when no session is left. A second call, from another thread, while the first one
+  // waits shortens its grace.
   virtual void Stop(absl::Duration grace) = 0;
 };
 

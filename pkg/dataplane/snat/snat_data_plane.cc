@@ -239,6 +239,7 @@ absl::StatusOr<Explanation> SnatDataPlane::Explain(const net::Endpoint& client,
 
 void SnatDataPlane::Stop(absl::Duration grace) {
   for (const auto& shard : shards_) shard->Post(StopSessions{clock_.Monotonic() + grace});
+  absl::MutexLock lock(&join_mutex_);
   for (const auto& shard : shards_) shard->Join();
 }
 

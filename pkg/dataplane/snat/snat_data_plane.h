@@ -53,6 +53,7 @@ class SnatDataPlane final : public DataPlane {
   PlaneObservation Observe() const override;
   absl::StatusOr<Explanation> Explain(const net::Endpoint& client,
                                       const net::Endpoint& vip) const override;
+  // Any thread; a second call while the first one waits shortens its grace.
   void Stop(absl::Duration grace) override;
 
   // Takeover, any thread: duplicates of every listening socket, for another process.
@@ -71,6 +72,7 @@ class SnatDataPlane final : public DataPlane {
   uint32_t sessions_max_ = 0;
   std::unique_ptr<RuntimeRegistry> runtimes_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  absl::Mutex join_mutex_;  // one joins the shards, others wait for it
   mutable absl::Mutex mutex_;
   ListenerSet listeners_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const SnatPlan> plan_ ABSL_GUARDED_BY(mutex_);
