@@ -16,6 +16,7 @@ constexpr size_t kQuotedBytesMax = 64;
 // Longer words are never a slip of a word of ours; keeps the distance cheap on hostile input.
 constexpr size_t kWordBytesMax = 64;
 constexpr size_t kChangesMax = 3;
+constexpr size_t kPrefixBytesMin = 4;
 
 // Levenshtein distance, ignoring case, in one row of the table.
 size_t EditDistance(absl::string_view left, absl::string_view right) {
@@ -41,6 +42,7 @@ absl::string_view NearestWord(absl::string_view text,
   if (text.empty() || text.size() > kWordBytesMax) return "";
   absl::string_view nearest;
   size_t nearest_changes = std::min(kChangesMax, (text.size() + 2) / 3) + 1;
+  absl::string_view completed;
   for (const absl::string_view candidate : candidates) {
     if (absl::EqualsIgnoreCase(text, candidate)) return candidate;
     const size_t changes = EditDistance(text, candidate);
@@ -48,8 +50,11 @@ absl::string_view NearestWord(absl::string_view text,
       nearest = candidate;
       nearest_changes = changes;
     }
+    const bool starts = text.size() >= kPrefixBytesMin && candidate.size() > text.size() &&
+                        EditDistance(text, candidate.substr(0, text.size())) <= 1;
+    if (completed.empty() && starts) completed = candidate;
   }
-  return nearest;
+  return nearest.empty() ? completed : nearest;
 }
 
 std::string DidYouMean(absl::string_view text, absl::Span<const absl::string_view> candidates) {

@@ -10,9 +10,10 @@
 
 namespace fairlead::model {
 
-// The candidate that differs from `text` in case only, or else the one with the smallest edit
-// distance, when that is small enough to be a slip (a third of the word, at most 3 changes); ""
-// when there is none. The first one wins a tie.
+// The candidate that differs from `text` in case only; else the one with the smallest edit
+// distance, when that is small enough to be a slip (a third of the word, at most 3 changes); else
+// the first one that begins like `text` ("konica"), give or take one letter; "" when there is none.
+// The first one wins a tie.
 absl::string_view NearestWord(absl::string_view text,
                               absl::Span<const absl::string_view> candidates);
 
