@@ -27,8 +27,11 @@ absl::StatusOr<Endpoint> Endpoint::Parse(absl::string_view text) {
   const absl::StatusOr<IpAddress> address = IpAddress::Parse(host);
   uint32_t port = 0;
   const bool has_colon = host.find(':') != absl::string_view::npos;
-  if (!address.ok() || has_colon != bracketed || !absl::SimpleAtoi(text.substr(colon + 1), &port) ||
-      port > 65535) {
+  // SimpleAtoi takes signs and blanks too; a port is digits.
+  const absl::string_view digits = text.substr(colon + 1);
+  const bool is_number = std::all_of(digits.begin(), digits.end(), absl::ascii_isdigit) &&
+                         absl::SimpleAtoi(digits, &port);
+  if (!address.ok() || has_colon != bracketed || !is_number || port > 65535) {
     return invalid();
   }
   return Endpoint{*address, static_cast<uint16_t>(port)};
