@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "pkg/health/internet_checksum.h"
+#include "pkg/health/packet_bytes.h"
 
 namespace fairlead::health {
 namespace {

@@ -8,9 +8,8 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
-#include "pkg/health/internet_checksum.h"
+#include "pkg/health/packet_bytes.h"
 #include "pkg/health/reason.h"
-#include "pkg/health/tcp_segment.h"
 
 namespace fairlead::health {
 namespace {

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "pkg/base/errno_status.h"
+#include "pkg/health/packet_bytes.h"
 #include "pkg/health/reason.h"
 #include "pkg/health/tcp_segment.h"
 

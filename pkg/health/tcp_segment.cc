@@ -2,7 +2,7 @@
 
 #include <netinet/in.h>
 
-#include "pkg/health/internet_checksum.h"
+#include "pkg/health/packet_bytes.h"
 
 namespace fairlead::health {
 namespace {
@@ -11,7 +11,6 @@ constexpr uint8_t kSyn = 0x02;
 constexpr uint8_t kRst = 0x04;
 constexpr uint8_t kAck = 0x10;
 constexpr size_t kTcpHeaderSize = 20;
-constexpr size_t kIpv4HeaderSizeMin = 20;
 constexpr uint16_t kWindow = 64240;  // what Linux offers in a SYN: 44 x 1,460
 constexpr uint16_t kMssIpv4 = 1460;  // 1,500 - 20 - 20
 constexpr uint16_t kMssIpv6 = 1440;  // 1,500 - 40 - 20
@@ -47,13 +46,6 @@ std::optional<TcpSegment> ParseTcpSegment(absl::Span<const uint8_t> bytes) {
   segment.ack = (bytes[13] & kAck) != 0;
   segment.rst = (bytes[13] & kRst) != 0;
   return segment;
-}
-
-absl::Span<const uint8_t> WithoutIpv4Header(absl::Span<const uint8_t> packet) {
-  if (packet.size() < kIpv4HeaderSizeMin) return {};
-  const size_t header_size = size_t{packet[0] & 0x0fu} * 4;  // RFC 791 §3.1: IHL
-  if (header_size < kIpv4HeaderSizeMin || packet.size() < header_size) return {};
-  return packet.subspan(header_size);
 }
 
 }  // namespace fairlead::health

@@ -33,8 +33,4 @@ struct TcpSegment {
 // `bytes` begins with the TCP header; nothing when it is too short.
 std::optional<TcpSegment> ParseTcpSegment(absl::Span<const uint8_t> bytes);
 
-// An IPv4 packet without its IP header, as raw sockets deliver it with one (raw(7)); empty when the
-// packet is shorter than its header says.
-absl::Span<const uint8_t> WithoutIpv4Header(absl::Span<const uint8_t> packet);
-
 }  // namespace fairlead::health

@@ -6,7 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "pkg/health/internet_checksum.h"
+#include "pkg/health/packet_bytes.h"
 #include "tests/unit/health/network_namespace.h"
 #include "tests/unit/health/run_probe.h"
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "pkg/health/internet_checksum.h"
+#include "pkg/health/packet_bytes.h"
 
 namespace fairlead::health {
 namespace {

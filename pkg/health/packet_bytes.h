@@ -1,4 +1,5 @@
-// The Internet checksum (RFC 1071) of segments that are built by hand. Pure.
+// What packets that are built and read by hand need: byte order, the Internet checksum (RFC 1071),
+// the end of an IPv4 header. Pure.
 #pragma once
 
 #include <cstdint>
@@ -33,5 +34,9 @@ inline void Put32(uint8_t* at, uint32_t value) {
 }
 inline uint16_t Get16(const uint8_t* at) { return static_cast<uint16_t>(at[0] << 8 | at[1]); }
 inline uint32_t Get32(const uint8_t* at) { return uint32_t{Get16(at)} << 16 | Get16(at + 2); }
+
+// An IPv4 packet without its IP header, as raw sockets deliver it with one (raw(7)); empty when the
+// packet is shorter than its header says.
+absl::Span<const uint8_t> WithoutIpv4Header(absl::Span<const uint8_t> packet);
 
 }  // namespace fairlead::health

@@ -1,8 +1,13 @@
-#include "pkg/health/internet_checksum.h"
+#include "pkg/health/packet_bytes.h"
 
 #include <cstddef>
 
 namespace fairlead::health {
+namespace {
+
+constexpr size_t kIpv4HeaderSizeMin = 20;
+
+}  // namespace
 
 void InternetChecksum::Add(absl::Span<const uint8_t> bytes) {
   size_t i = 0;
@@ -23,6 +28,13 @@ uint16_t InternetChecksum::Finish() const {
   uint64_t sum = sum_;
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
   return static_cast<uint16_t>(~sum);
+}
+
+absl::Span<const uint8_t> WithoutIpv4Header(absl::Span<const uint8_t> packet) {
+  if (packet.size() < kIpv4HeaderSizeMin) return {};
+  const size_t header_size = size_t{packet[0] & 0x0fu} * 4;  // RFC 791 §3.1: IHL
+  if (header_size < kIpv4HeaderSizeMin || packet.size() < header_size) return {};
+  return packet.subspan(header_size);
 }
 
 }  // namespace fairlead::health
