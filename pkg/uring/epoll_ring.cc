@@ -165,6 +165,10 @@ void EpollRing::Cancel(uint64_t user_data) {
   UpdateInterest(fd, descriptor);
 }
 
+void EpollRing::SetOption(int fd, int level, int name, const int* value) {
+  ::setsockopt(fd, level, name, value, sizeof(*value));
+}
+
 void EpollRing::Close(int fd) {
   Descriptor& descriptor = At(fd);
   const bool queued = descriptor.queued;  // stays in attempts_, where it finds nothing to do

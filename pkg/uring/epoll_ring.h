@@ -28,6 +28,7 @@ class EpollRing final : public Ring {
   void Connect(int fd, const sockaddr* address, socklen_t length, uint64_t user_data) override;
   void Poll(int fd, uint32_t events, uint64_t user_data) override;
   void Cancel(uint64_t user_data) override;
+  void SetOption(int fd, int level, int name, const int* value) override;
   void Close(int fd) override;
   absl::Span<const Completion> Wait(absl::Duration timeout) override;
   void Wake() override;

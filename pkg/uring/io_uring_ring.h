@@ -28,6 +28,7 @@ class IoUringRing final : public Ring {
   void Connect(int fd, const sockaddr* address, socklen_t length, uint64_t user_data) override;
   void Poll(int fd, uint32_t events, uint64_t user_data) override;
   void Cancel(uint64_t user_data) override;
+  void SetOption(int fd, int level, int name, const int* value) override;
   void Close(int fd) override;
   absl::Span<const Completion> Wait(absl::Duration timeout) override;
   void Wake() override;
@@ -50,6 +51,7 @@ class IoUringRing final : public Ring {
   bool ring_set_up_ = false;
   bool enabled_ = false;
   bool incremental_ = false;
+  bool socket_commands_ = false;  // Linux 6.7: setsockopt as an operation
   base::UniqueFd wake_;
   uint64_t wake_count_ = 0;
   std::unique_ptr<SharedBuffers> buffers_;

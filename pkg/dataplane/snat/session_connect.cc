@@ -18,6 +18,9 @@ namespace {
 // When an established session is first looked at: then it gets keepalive and its idle time is
 // checked. A shorter idle time-out is looked at when it ends.
 constexpr uint32_t kFirstCheckMs = 30'000;
+// tcp(7) TCP_QUICKACK: not a mode for good, but it saves the first segment without payload.
+constexpr int kQuickAckOff = 0;
+
 constexpr uint32_t kQueueTimeoutFactor = 5;  // queue time-out = connect time-out x 5
 
 uint32_t ToMs(absl::Duration duration) {
@@ -71,6 +74,8 @@ void Session::Start(const Listener& listener, const SnatService& service, int cl
     connect_->client = address.ToEndpoint().value_or(net::Endpoint{});
     connect_->client_known = true;
   }
+  // The first request is then acknowledged by its answer, not by a segment of its own.
+  shard_.ring().SetOption(client_fd, IPPROTO_TCP, TCP_QUICKACK, &kQuickAckOff);
   // What the client says meanwhile is received and waits; it is sent to no server before the
   // connection stands, so that another server can be tried.
   StartReceive(0);
@@ -136,9 +141,8 @@ void Session::StartConnect(const SnatService& service, const net::Endpoint& targ
       service.spec->source.type != model::SourceAddress::Type::kAuto) {
     if (!BindSource(service, fd).ok()) return OnConnectFailed(EADDRNOTAVAIL);
   }
-  // tcp(7): the last ACK of the handshake then travels with the first data.
-  const int off = 0;
-  ::setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
+  // The last ACK of the handshake then travels with the first data.
+  shard_.ring().SetOption(fd, IPPROTO_TCP, TCP_QUICKACK, &kQuickAckOff);
   shard_.ring().Connect(fd, &connect_->target.generic, connect_->target.length,
                         UserData(Operation::kConnect));
   Submitted(Operation::kConnect);
