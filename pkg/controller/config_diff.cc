@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -72,6 +73,22 @@ Event FindingEvent(const model::Finding& finding) {
   return event;
 }
 
+bool SameNode(const std::optional<model::Node>& before, const std::optional<model::Node>& after) {
+  if (before.has_value() != after.has_value()) return false;
+  return !before.has_value() || (before->admin_http == after->admin_http &&
+                                 before->state_directory == after->state_directory &&
+                                 before->interface == after->interface);
+}
+
+// The admin API and the state directory are chosen once, when the process starts.
+Event NodeEvent() {
+  Event event = ObjectEvent("node settings changed", "Node",
+                            "they take effect at the next start of the daemon");
+  event.level = base::LogLevel::kWarning;
+  event.audience = Event::Audience::kEverybody;
+  return event;
+}
+
 }  // namespace
 
 std::string ChangedFields(const model::Vip& before, const model::Vip& after) {
@@ -111,8 +128,12 @@ std::string ChangedFields(const model::RealServer& before, const model::RealServ
 std::vector<Event> DescribeConfigChange(const model::DesiredState* before,
                                         const model::DesiredState& after) {
   static const model::DesiredState kNothing;
-  if (before == nullptr) before = &kNothing;
   std::vector<Event> events;
+  if (before == nullptr) {
+    before = &kNothing;
+  } else if (!SameNode(before->node, after.node)) {
+    events.push_back(NodeEvent());
+  }
   CompareObjects(before->vips, after.vips, &events);
   CompareObjects(before->real_servers, after.real_servers, &events);
   for (const model::Finding& finding : after.findings) {

@@ -203,7 +203,12 @@ absl::StatusOr<SetServerStateResult> Reconciler::SetState(const SetServerState& 
     lines.push_back(absl::StrCat("real server ", change.server, " of VIP ", change.vip, ": ",
                                  model::AdminStateName(change.before), " -> ",
                                  model::AdminStateName(change.after), ", ",
-                                 change.connections_active, " connections"));
+                                 change.connections_active,
+                                 change.connections_active == 1 ? " connection" : " connections"));
+    if (!AnyServerOnline(key.first)) {
+      lines.push_back(absl::StrCat("attention: no real server of VIP ", key.first,
+                                   " is Online and healthy now: new clients are not served"));
+    }
     result.changes.push_back(std::move(change));
   }
   result.message = absl::StrJoin(lines, "\n");
@@ -214,6 +219,19 @@ absl::StatusOr<SetServerStateResult> Reconciler::SetState(const SetServerState& 
   targets_dirty_ = true;
   causes_.insert("operator");
   return result;
+}
+
+bool Reconciler::AnyServerOnline(const std::string& vip) const {
+  const auto& records = records_.records();
+  return std::any_of(records.begin(), records.end(), [&](const auto& entry) {
+    const dataplane::ServerCondition& condition = entry.second.condition;
+    return entry.first.first == vip && condition.admin == model::AdminState::kOnline &&
+           condition.operational != model::OperationalState::kDown;
+  });
+}
+
+bool Reconciler::MatchesVip(const std::string& wanted, const std::string& vip) {
+  return wanted.empty() || vip == wanted || vip.substr(vip.find('/') + 1) == wanted;
 }
 
 std::vector<ServerKey> Reconciler::Match(const SetServerState& command) const {
@@ -231,23 +249,28 @@ std::vector<ServerKey> Reconciler::Match(const SetServerState& command) const {
 }
 
 absl::Status Reconciler::NothingMatches(const SetServerState& command) const {
-  std::set<absl::string_view> names;
-  for (const auto& [key, record] : records_.records()) names.insert(key.second);
-  const std::vector<absl::string_view> candidates(names.begin(), names.end());
-  if (candidates.empty()) {
+  std::set<absl::string_view> vips;
+  std::set<absl::string_view> servers;
+  for (const auto& [key, record] : records_.records()) {
+    vips.insert(key.first);
+    if (MatchesVip(command.vip, key.first)) servers.insert(key.second);
+  }
+  if (vips.empty()) {
     return absl::NotFoundError(
         absl::StrCat("no real server ", model::Quoted(command.server),
                      ": the configuration in force has no real server at all"));
   }
-  const std::string vip =
-      command.vip.empty() ? "" : absl::StrCat(" in VIP ", model::Quoted(command.vip));
+  const bool vip_unknown = servers.empty();
+  const std::set<absl::string_view>& known = vip_unknown ? vips : servers;
+  const std::string& wanted = vip_unknown ? command.vip : command.server;
+  const std::vector<absl::string_view> names(known.begin(), known.end());
   constexpr size_t kNamesShown = 20;
   const std::vector<absl::string_view> shown(
-      candidates.begin(), candidates.begin() + std::min(candidates.size(), kNamesShown));
-  return absl::NotFoundError(absl::StrCat("no real server ", model::Quoted(command.server), vip,
-                                          model::DidYouMean(command.server, candidates),
-                                          "; there are: ", absl::StrJoin(shown, ", "),
-                                          candidates.size() > kNamesShown ? ", ..." : ""));
+      names.begin(), names.begin() + static_cast<ptrdiff_t>(std::min(names.size(), kNamesShown)));
+  return absl::NotFoundError(absl::StrCat(
+      vip_unknown ? "no VIP with real servers is called " : "no real server is called ",
+      model::Quoted(wanted), model::DidYouMean(wanted, names),
+      "; there are: ", absl::StrJoin(shown, ", "), names.size() > kNamesShown ? ", ..." : ""));
 }
 
 ServerStateChange Reconciler::Describe(const ServerKey& key) const {

@@ -69,6 +69,9 @@ class Reconciler {
   void ApplyPlan(absl::Duration now);
   void TellOutcome(const std::string& service, const ServiceState& before,
                    const ServiceState& after);
+  bool AnyServerOnline(const std::string& vip) const;
+  // "" matches every VIP, a bare name the VIP of that name in every namespace.
+  static bool MatchesVip(const std::string& wanted, const std::string& vip);
   std::vector<ServerKey> Match(const SetServerState& command) const;
   absl::Status NothingMatches(const SetServerState& command) const;
   ServerStateChange Describe(const ServerKey& key) const;
