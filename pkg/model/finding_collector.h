@@ -1,6 +1,7 @@
 // FindingCollector: gathers what is wrong with one object. Used on one thread.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,10 @@
 #include "pkg/model/object.h"
 
 namespace fairlead::model {
+
+// Further findings of one object are dropped: nobody reads them, and a hostile manifest could hold
+// a million.
+inline constexpr size_t kFindingsOfObjectMax = 1000;
 
 class FindingCollector {
  public:
@@ -30,6 +35,7 @@ class FindingCollector {
 
  private:
   void Add(Severity severity, std::string field, std::string message) {
+    if (findings_.size() >= kFindingsOfObjectMax) return;
     findings_.push_back({severity, object_, location_, std::move(field), std::move(message)});
   }
 

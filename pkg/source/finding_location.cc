@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
+#include "pkg/source/decode_context.h"
 
 namespace fairlead::source {
 namespace {
@@ -62,6 +63,7 @@ std::vector<model::Finding> MergeFindings(std::vector<model::Finding> decoded,
   std::vector<model::Finding> merged = std::move(decoded);
   const size_t decoded_count = merged.size();
   for (model::Finding& finding : validated) {
+    if (merged.size() > kFindingsPerObjectMax) break;
     const auto explains = [&finding](const model::Finding& cause) {
       return IsAtOrBelow(finding.field, cause.field) || IsAtOrBelow(cause.field, finding.field);
     };

@@ -15,7 +15,8 @@ namespace fairlead::source {
 const YamlNode& NodeAt(const YamlNode& root, absl::string_view path);
 
 // `decoded` first, then those of `validated` that are no consequence of one of them (the same
-// field, one around it or one in it), each at the line of its field.
+// field, one around it or one in it), each at the line of its field; not
+// many more than kFindingsPerObjectMax together.
 std::vector<model::Finding> MergeFindings(std::vector<model::Finding> decoded,
                                           std::vector<model::Finding> validated,
                                           const std::string& object, const YamlNode& root);

@@ -100,8 +100,10 @@ Reading ManifestReader::Read(absl::Duration now) {
   const base::UniqueFd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat status;
   if (!fd.valid() || ::fstat(fd.get(), &status) != 0) {
+    const int error = errno;
+    was_missing_ = was_missing_ || error == ENOENT;
     reading.complete = false;
-    reading.findings.push_back(PathFinding(path_, CannotRead(errno)));
+    reading.findings.push_back(PathFinding(path_, CannotRead(error)));
   } else if (S_ISDIR(status.st_mode)) {
     if (status.st_nlink == 0) {
       reading.complete = false;
@@ -112,7 +114,7 @@ Reading ManifestReader::Read(absl::Duration now) {
       return reading;
     }
     ReadDirectory(fd.get(), &reading);
-    CheckReplaced({status.st_dev, status.st_ino}, now, &reading);
+    CheckReplaced(IdentityOf(fd.get()), now, &reading);
   } else {
     size_t bytes_left = kManifestTotalBytesMax;
     reading.files.push_back(ReadFile(path_, &bytes_left, &cache_[path_]));
@@ -150,7 +152,7 @@ void ManifestReader::ReadDirectory(int directory, Reading* reading) {
 void ManifestReader::CheckReplaced(const DirectoryIdentity& identity, absl::Duration now,
                                    Reading* reading) {
   if (!reading->complete) return;
-  if (!identity_.has_value() || identity == *identity_) {
+  if (!identity_.has_value() || (identity == *identity_ && !was_missing_)) {
     identity_ = identity;
     replacement_.reset();
     return;
@@ -170,8 +172,21 @@ void ManifestReader::CheckReplaced(const DirectoryIdentity& identity, absl::Dura
     reading->complete = false;
   } else {
     identity_ = identity;
+    was_missing_ = false;
     replacement_.reset();
   }
+}
+
+ManifestReader::DirectoryIdentity ManifestReader::IdentityOf(int directory) {
+  struct statx status = {};
+  ::statx(directory, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &status);
+  DirectoryIdentity identity;
+  identity.device = (uint64_t{status.stx_dev_major} << 32) | status.stx_dev_minor;
+  identity.inode = status.stx_ino;
+  if ((status.stx_mask & STATX_BTIME) != 0) {
+    identity.born_ns = status.stx_btime.tv_sec * 1'000'000'000 + status.stx_btime.tv_nsec;
+  }
+  return identity;
 }
 
 std::shared_ptr<const DecodeResult> ManifestReader::ReadFile(const std::string& file,

@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
@@ -38,7 +37,14 @@ class ManifestReader {
   const std::string& path() const { return path_; }
 
  private:
-  using DirectoryIdentity = std::pair<uint64_t, uint64_t>;  // device, inode
+  // Inode numbers are used again; the time of birth tells two directories with one number apart.
+  struct DirectoryIdentity {
+    uint64_t device = 0;
+    uint64_t inode = 0;
+    int64_t born_ns = 0;  // 0 where the file system does not know it (statx(2))
+    friend bool operator==(const DirectoryIdentity&, const DirectoryIdentity&) = default;
+  };
+  static DirectoryIdentity IdentityOf(int directory);
 
   struct CachedFile {
     std::string text;
@@ -57,6 +63,7 @@ class ManifestReader {
   const std::string path_;
   absl::flat_hash_map<std::string, CachedFile> cache_;
   std::optional<DirectoryIdentity> identity_;  // of the directory of the manifests in force
+  bool was_missing_ = false;  // since the last reading of that directory
   std::optional<DirectoryIdentity> replacement_;
   absl::Duration replaced_at_;
 };

@@ -1,0 +1,339 @@
+// The fields of `spec`, one by one.
+#include <gtest/gtest.h>
+
+#include "tests/unit/source/source_testing.h"
+
+namespace fairlead::source {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kGood[] = "  addresses: [10.10.10.150]\n  ports: \"80,443\"\n";
+
+DecodeResult DecodeSpec(absl::string_view spec) {
+  return DecodeManifests(VipText("dispatcher", spec), "t.yaml");
+}
+
+// kGood with more fields; it must be good.
+model::Vip Good(absl::string_view more) {
+  const DecodeResult result = DecodeSpec(absl::StrCat(kGood, more));
+  EXPECT_THAT(LinesOf(result.findings), IsEmpty());
+  return result.vips.size() == 1 ? result.vips[0] : model::Vip();
+}
+
+// kGood with more fields; it must be bad.
+std::vector<std::string> Bad(absl::string_view more) {
+  const DecodeResult result = DecodeSpec(absl::StrCat(kGood, more));
+  EXPECT_TRUE(result.vips.empty()) << more;
+  EXPECT_EQ(result.rejected.size(), 1u);
+  return LinesOf(result.findings);
+}
+
+TEST(VipDecoderTest, DefaultsAreThoseOfTheManual) {
+  const model::Vip vip = Good("");
+  EXPECT_EQ(vip.protocol, model::Protocol::kTcp);
+  EXPECT_EQ(vip.mode, model::Mode::kSnat);
+  EXPECT_EQ(vip.scheduler, model::Scheduler::kWeightedLeastConnections);
+  EXPECT_EQ(vip.persistence, model::Persistence());
+  EXPECT_EQ(vip.health_check.type, model::HealthCheck::Type::kTcp);
+  EXPECT_EQ(vip.health_check.port, 80);
+  EXPECT_EQ(vip.health_check.interval, absl::Seconds(2));
+  EXPECT_EQ(vip.timeouts, model::Timeouts());
+  EXPECT_EQ(vip.connections_max, 0u);
+  EXPECT_TRUE(vip.enabled);
+  EXPECT_EQ(vip.selector.at("lb.fairlead.dev/vip"), "dispatcher");
+}
+
+TEST(VipDecoderTest, ReadsEveryField) {
+  const model::Vip vip = Good(R"(  protocol: TCP
+  mode: SNAT
+  scheduler: Maglev
+  persistence: {type: SourceIP, timeoutSeconds: 60.5, ipv4PrefixLength: 24, ipv6PrefixLength: 64}
+  healthCheck:
+    type: HTTPS
+    port: 8443
+    intervalSeconds: 0.5
+    timeoutSeconds: 0.25
+    unhealthyThreshold: 5
+    healthyThreshold: 1
+    http: {path: /health, host: print.example.com, expectedStatuses: "200-299, 301"}
+  realServers:
+    selector: {matchLabels: {app: print}}
+    list:
+      - {name: srv-1, address: 10.0.0.1, port: 8080, weight: 50, minConnections: 1, maxConnections: 9, state: Drain}
+      - {address: "fd00::1", port: null}
+  fallback: {action: Server, address: 10.0.0.9, port: 81}
+  clientAddress: ProxyProtocolV2
+  source: {type: Auto}
+  timeouts: {connectSeconds: 1.5, idleSeconds: 60, drainSeconds: 0}
+  maxConnections: 1000
+  slowStartSeconds: 30
+  state: Disabled
+  advertise: {type: None}
+)");
+  EXPECT_EQ(vip.scheduler, model::Scheduler::kMaglev);
+  EXPECT_EQ(vip.persistence.type, model::Persistence::Type::kSourceIp);
+  EXPECT_EQ(vip.persistence.timeout, absl::Milliseconds(60500));
+  EXPECT_EQ(vip.persistence.ipv4_prefix_length, 24);
+  EXPECT_EQ(vip.persistence.ipv6_prefix_length, 64);
+  const model::HealthCheck& check = vip.health_check;
+  EXPECT_EQ(check.type, model::HealthCheck::Type::kHttps);
+  EXPECT_EQ(check.port, 8443);
+  EXPECT_TRUE(check.port_from_manifest);
+  EXPECT_EQ(check.interval, absl::Milliseconds(500));
+  EXPECT_EQ(check.timeout, absl::Milliseconds(250));
+  EXPECT_EQ(check.unhealthy_threshold, 5);
+  EXPECT_EQ(check.healthy_threshold, 1);
+  EXPECT_EQ(check.http_path, "/health");
+  EXPECT_EQ(check.http_host, "print.example.com");
+  EXPECT_EQ(check.expected_statuses, (std::vector<model::StatusRange>{{200, 299}, {301, 301}}));
+  EXPECT_EQ(vip.selector, (std::map<std::string, std::string>{{"app", "print"}}));
+  ASSERT_EQ(vip.inline_servers.size(), 2u);
+  const model::InlineServer& server = vip.inline_servers[0];
+  EXPECT_EQ(server.name, "srv-1");
+  EXPECT_EQ(server.spec.port, 8080);
+  EXPECT_EQ(server.spec.weight, 50u);
+  EXPECT_EQ(server.spec.connections_min, 1u);
+  EXPECT_EQ(server.spec.connections_max, 9u);
+  EXPECT_EQ(server.spec.state, model::AdminState::kDrain);
+  EXPECT_EQ(vip.inline_servers[1].name, "fd00::1");
+  EXPECT_FALSE(vip.inline_servers[1].spec.port.has_value());
+  EXPECT_EQ(vip.fallback.action, model::Fallback::Action::kServer);
+  EXPECT_EQ(vip.fallback.server.ToString(), "10.0.0.9:81");
+  EXPECT_EQ(vip.client_address, model::ClientAddress::kProxyProtocolV2);
+  EXPECT_EQ(vip.timeouts.connect, absl::Milliseconds(1500));
+  EXPECT_EQ(vip.timeouts.drain, absl::ZeroDuration());
+  EXPECT_EQ(vip.connections_max, 1000u);
+  EXPECT_EQ(vip.slow_start, absl::Seconds(30));
+  EXPECT_FALSE(vip.enabled);
+}
+
+TEST(VipDecoderTest, TheGuidesVipIsThreeLines) {
+  const DecodeResult result = DecodeSpec(
+      "  addresses: [10.10.10.150]\n  presets: [konica-minolta]\n"
+      "  realServers: {list: [{address: 10.10.10.151}, {address: 10.10.10.152}]}\n");
+  ASSERT_THAT(LinesOf(result.findings), IsEmpty());
+  EXPECT_EQ(result.vips[0].ports.ToString(), "80,443,5014-5019,5021,5022,50001,50003");
+  EXPECT_EQ(result.vips[0].health_check.port, 5122);
+  EXPECT_FALSE(result.vips[0].health_check.port_from_manifest);
+  EXPECT_TRUE(result.vips[0].selector.empty());
+}
+
+std::string PortsOf(absl::string_view ports) {
+  const DecodeResult result =
+      DecodeSpec(absl::StrCat("  addresses: [10.0.0.1]\n  ports: ", ports, "\n"));
+  return result.vips.empty() ? "" : result.vips[0].ports.ToString();
+}
+
+TEST(VipDecoderTest, PortsAreAStringOrAList) {
+  EXPECT_EQ(PortsOf("\"80,443\""), "80,443");
+  EXPECT_EQ(PortsOf("80,443"), "80,443");
+  EXPECT_EQ(PortsOf("9101"), "9101");
+  EXPECT_EQ(PortsOf("[80, \"5014-5019\", 81]"), "80,81,5014-5019");
+  EXPECT_EQ(PortsOf("[\"80\"]"), "80");
+}
+
+TEST(VipDecoderTest, EveryBadPortIsNamed) {
+  const DecodeResult result =
+      DecodeSpec("  addresses: [10.0.0.1]\n  ports: \"0,70000,9-8,,x,80\"\n");
+  EXPECT_THAT(
+      LinesOf(result.findings),
+      ElementsAre(HasSubstr("\"0\""), HasSubstr("\"70000\" > 65535"),
+                  HasSubstr("reversed; write 8-9"), HasSubstr("empty item"), HasSubstr("\"x\"")));
+  const DecodeResult list =
+      DecodeSpec("  addresses: [10.0.0.1]\n  ports: [80, 0, [1], 1.5, null]\n");
+  EXPECT_THAT(LinesOf(list.findings),
+              ElementsAre(HasSubstr("spec.ports[1]"), HasSubstr("spec.ports[2]"),
+                          HasSubstr("spec.ports[3]"), HasSubstr("spec.ports[4]")));
+}
+
+TEST(VipDecoderTest, PortsAndPresetsAreOneUnion) {
+  const DecodeResult result =
+      DecodeSpec("  addresses: [10.0.0.1]\n  ports: \"5020,5023\"\n  presets: [lexmark, hp]\n");
+  ASSERT_THAT(LinesOf(result.findings), IsEmpty());
+  EXPECT_EQ(result.vips[0].ports.ToString(), "443,5020-5023,5025,7627,57627");
+  EXPECT_THAT(result.vips[0].presets, ElementsAre("lexmark", "hp"));
+}
+
+TEST(VipDecoderTest, UnknownPresetsHaveASuggestion) {
+  EXPECT_THAT(Bad("  presets: [konica]\n"),
+              ElementsAre(HasSubstr("no preset \"konica\"; did you mean \"konica-minolta\"?")));
+  EXPECT_THAT(Bad("  presets: hp\n"), ElementsAre(HasSubstr("must be a list")));
+}
+
+TEST(VipDecoderTest, WrongTypesAreNamed) {
+  EXPECT_THAT(DecodeSpec("  addresses: 10.0.0.1\n  ports: 80\n").findings.size(), 1u);
+  EXPECT_THAT(Bad("  maxConnections: many\n"), ElementsAre(HasSubstr("is not a whole number")));
+  EXPECT_THAT(Bad("  maxConnections: 1.5\n"), ElementsAre(HasSubstr("is not a whole number")));
+  EXPECT_THAT(Bad("  maxConnections: \"5\"\n"), ElementsAre(HasSubstr("without quotes")));
+  EXPECT_THAT(Bad("  maxConnections: 010\n"), ElementsAre(HasSubstr("drop the leading zeros")));
+  EXPECT_THAT(Bad("  maxConnections: 99999999999999999999\n"),
+              ElementsAre(HasSubstr("too large a number")));
+  EXPECT_THAT(Bad("  maxConnections: [1]\n"), ElementsAre(HasSubstr("not a list")));
+  EXPECT_THAT(Bad("  timeouts: 5\n"), ElementsAre(HasSubstr("is not a mapping")));
+  EXPECT_THAT(Bad("  timeouts: {idleSeconds: \"60\"}\n"), ElementsAre(HasSubstr("without quotes")));
+  EXPECT_THAT(Bad("  timeouts: {idleSeconds: 1h}\n"), ElementsAre(HasSubstr("number of seconds")));
+  EXPECT_THAT(Bad("  timeouts: {idleSeconds: .inf}\n"), ElementsAre(HasSubstr("spec.timeouts")));
+  EXPECT_THAT(Bad("  timeouts: {idleSeconds: .nan}\n"), ElementsAre(HasSubstr("spec.timeouts")));
+  EXPECT_THAT(Bad("  timeouts: {idleSeconds: 1e999}\n"), ElementsAre(HasSubstr("spec.timeouts")));
+  EXPECT_THAT(Bad("  healthCheck: {halfOpen: yes}\n"),
+              ElementsAre(HasSubstr("write true or false")));
+  EXPECT_THAT(Bad("  realServers: {list: {a: b}}\n"), ElementsAre(HasSubstr("a list of servers")));
+  EXPECT_THAT(Bad("  realServers: {list: [x]}\n"),
+              Contains(HasSubstr("list[0]: \"x\" is not a map")));
+}
+
+TEST(VipDecoderTest, UnknownWordsHaveASuggestion) {
+  EXPECT_THAT(Bad("  scheduler: roundrobin\n"), ElementsAre(HasSubstr("must be one of Weighted")));
+  EXPECT_THAT(Bad("  state: enabled\n"), ElementsAre(HasSubstr("did you mean \"Enabled\"?")));
+  EXPECT_THAT(Bad("  fallback: {action: Rest}\n"), ElementsAre(HasSubstr("\"Reset\"?")));
+  EXPECT_THAT(Bad("  clientAddress: true\n"), ElementsAre(HasSubstr("quote it")));
+}
+
+TEST(VipDecoderTest, LaterFeaturesAreRefusedInWords) {
+  const auto refused = [](absl::string_view field) {
+    return ElementsAre(
+        AllOf(HasSubstr(absl::StrCat(field, ": not supported yet in this version"))));
+  };
+  EXPECT_THAT(Bad("  mode: DR\n"), refused("spec.mode"));
+  EXPECT_THAT(Bad("  mode: Auto\n"), refused("spec.mode"));
+  EXPECT_THAT(Bad("  protocol: UDP\n"), refused("spec.protocol"));
+  EXPECT_THAT(Bad("  protocol: TCPAndUDP\n"), refused("spec.protocol"));
+  EXPECT_THAT(Bad("  advertise: {type: L2, interface: eth0}\n"), refused("spec.advertise.type"));
+  EXPECT_THAT(Bad("  addressPoolRef: {name: office}\n"), refused("spec.addressPoolRef"));
+  EXPECT_THAT(Bad("  realServers: {service: {name: x}}\n"), refused("spec.realServers.service"));
+  EXPECT_THAT(Bad("  realServers: {list: [{address: print.example.com}]}\n"),
+              refused("spec.realServers.list[0].address"));
+  EXPECT_THAT(LinesOf(DecodeSpec("  addresses: [10.0.0.1]\n  ports: \"*\"\n").findings),
+              refused("spec.ports"));
+}
+
+TEST(VipDecoderTest, AddressesWithAPrefixLengthAreExplained) {
+  EXPECT_THAT(Bad("  source: {type: Address, address: 10.0.0.1/24}\n"),
+              ElementsAre(HasSubstr("has a prefix length; write 10.0.0.1")));
+}
+
+TEST(VipDecoderTest, HealthChecksOfEveryPort) {
+  const model::Vip vip = Good("  healthCheck: {port: Each}\n");
+  EXPECT_TRUE(vip.health_check.each_port);
+  EXPECT_EQ(vip.health_check.port, 0);
+  EXPECT_THAT(Bad("  healthCheck: {type: ICMP, port: Each}\n"), ElementsAre(HasSubstr("no port")));
+  EXPECT_THAT(Bad("  healthCheck: {port: each}\n"), ElementsAre(HasSubstr("healthCheck.port")));
+  EXPECT_THAT(Bad("  healthCheck: {port: 0}\n"), ElementsAre(HasSubstr("must be 1..65535")));
+}
+
+TEST(VipDecoderTest, SendExpectKeepsItsEscapes) {
+  const model::Vip vip = Good(
+      "  healthCheck: {type: SendExpect, sendExpect: {send: \"PING\\r\\n\", expect: \"PONG\"}}\n");
+  EXPECT_EQ(vip.health_check.send, "PING\r\n");
+  EXPECT_EQ(vip.health_check.expect, "PONG");
+}
+
+TEST(VipDecoderTest, BlocksOfAnotherTypeAreRefused) {
+  EXPECT_THAT(Bad("  healthCheck: {http: {path: /}}\n"),
+              ElementsAre(HasSubstr("http is for type HTTP or HTTPS, not TCP")));
+  EXPECT_THAT(Bad("  healthCheck: {type: HTTP, sendExpect: {expect: x}}\n"),
+              ElementsAre(HasSubstr("sendExpect is for type SendExpect, not HTTP")));
+}
+
+TEST(VipDecoderTest, StatusesAreCodesOrRanges) {
+  const model::Vip vip = Good("  healthCheck: {type: HTTP, http: {expectedStatuses: 204}}\n");
+  EXPECT_EQ(vip.health_check.expected_statuses, (std::vector<model::StatusRange>{{204, 204}}));
+  for (const char* statuses : {"2xx", "200-", "\"\"", "2000", "99-100", "300-200", "[200]"}) {
+    EXPECT_THAT(Bad(absl::StrCat("  healthCheck: {type: HTTP, http: {expectedStatuses: ", statuses,
+                                 "}}\n")),
+                ElementsAre(HasSubstr("expectedStatuses")))
+        << statuses;
+  }
+}
+
+TEST(VipDecoderTest, ASelectorNeedsLabels) {
+  for (const char* selector : {"{}", "{matchLabels: {}}", "{matchLabels: null}"}) {
+    EXPECT_THAT(Bad(absl::StrCat("  realServers: {selector: ", selector, "}\n")),
+                ElementsAre(HasSubstr("would take every server")))
+        << selector;
+  }
+  EXPECT_THAT(Bad("  realServers: {selector: {matchLabels: {a: b}, matchExpressions: []}}\n"),
+              ElementsAre(HasSubstr("matchExpressions; use matchLabels")));
+}
+
+TEST(VipDecoderTest, FallbackFieldsBelongToTheServerAction) {
+  EXPECT_THAT(Bad("  fallback: {action: Server}\n"), ElementsAre(HasSubstr("needs the address")));
+  EXPECT_THAT(Bad("  fallback: {action: Drop, port: 80}\n"),
+              ElementsAre(HasSubstr("port is for action Server only")));
+  EXPECT_THAT(Bad("  fallback: {address: 10.0.0.9}\n"),
+              ElementsAre(HasSubstr("address is for action Server only")));
+  EXPECT_EQ(Good("  fallback: {action: Server, address: 10.0.0.9}\n").fallback.server.port, 0);
+}
+
+TEST(VipDecoderTest, SourceAddressBelongsToItsType) {
+  EXPECT_EQ(Good("  source: {type: Address, address: 10.0.0.5}\n").source.address.ToString(),
+            "10.0.0.5");
+  EXPECT_THAT(Bad("  source: {type: Address}\n"), ElementsAre(HasSubstr("needs the address")));
+  EXPECT_THAT(Bad("  source: {type: VIP, address: 10.0.0.5}\n"),
+              ElementsAre(HasSubstr("for type Address only")));
+}
+
+TEST(VipDecoderTest, ServersWithoutAnAddressAreNamed) {
+  EXPECT_THAT(Bad("  realServers: {list: [{name: a}, {name: b}]}\n"),
+              ElementsAre(HasSubstr("list[0].address: a real server needs its address"),
+                          HasSubstr("list[1].address: a real server needs its address")));
+}
+
+TEST(VipDecoderTest, NullIsAsIfAbsent) {
+  const model::Vip vip = Good("  healthCheck: null\n  mode: ~\n  realServers: {list: null}\n");
+  EXPECT_EQ(vip.mode, model::Mode::kSnat);
+}
+
+TEST(RealServerDecoderTest, ReadsEveryField) {
+  const DecodeResult result = DecodeManifests(
+      "apiVersion: lb.fairlead.dev/v1alpha1\nkind: RealServer\n"
+      "metadata: {name: srv-1, namespace: print, labels: {lb.fairlead.dev/vip: dispatcher}}\n"
+      "spec: {address: 10.0.0.1, port: 8080, weight: 0, minConnections: 2, maxConnections: 4, "
+      "state: Halt}\n",
+      "t.yaml");
+  ASSERT_THAT(LinesOf(result.findings), IsEmpty());
+  const model::RealServer& server = result.real_servers.at(0);
+  EXPECT_EQ(server.id.ToString(), "RealServer print/srv-1");
+  EXPECT_EQ(server.labels.at("lb.fairlead.dev/vip"), "dispatcher");
+  EXPECT_EQ(server.spec.port, 8080);
+  EXPECT_EQ(server.spec.weight, 0u);
+  EXPECT_EQ(server.spec.connections_min, 2u);
+  EXPECT_EQ(server.spec.connections_max, 4u);
+  EXPECT_EQ(server.spec.state, model::AdminState::kHalt);
+}
+
+TEST(RealServerDecoderTest, NeedsASpec) {
+  EXPECT_THAT(LinesOf(DecodeManifests(Header("RealServer", "a"), "t.yaml").findings),
+              ElementsAre(HasSubstr("spec.address: a real server needs its address")));
+}
+
+TEST(NodeDecoderTest, ReadsAdminAndStateDirectory) {
+  const DecodeResult result = DecodeManifests(
+      Header("Node", "lb1") + "spec: {admin: {http: \"[::1]:9080\"}, stateDirectory: /srv/f}\n",
+      "t.yaml");
+  ASSERT_THAT(LinesOf(result.findings), IsEmpty());
+  EXPECT_EQ(result.nodes.at(0).admin_http->ToString(), "[::1]:9080");
+  EXPECT_EQ(result.nodes.at(0).state_directory, "/srv/f");
+}
+
+TEST(NodeDecoderTest, RefusesLaterFeatures) {
+  for (const char* spec : {"interface: eth0", "pair: {peer: 10.0.0.1}", "admin: {https: \"x\"}"}) {
+    EXPECT_THAT(
+        LinesOf(DecodeManifests(absl::StrCat(Header("Node", "a"), "spec: {", spec, "}\n"), "t")
+                    .findings),
+        ElementsAre(HasSubstr("not supported yet in this version")))
+        << spec;
+  }
+  EXPECT_THAT(LinesOf(DecodeManifests(
+                          Header("Node", "a") + "spec: {admin: {http: \"localhost:80\"}}\n", "t")
+                          .findings),
+              ElementsAre(HasSubstr("ADDRESS:PORT")));
+}
+
+}  // namespace
+}  // namespace fairlead::source
