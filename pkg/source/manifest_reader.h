@@ -63,7 +63,7 @@ class ManifestReader {
   const std::string path_;
   absl::flat_hash_map<std::string, CachedFile> cache_;
   std::optional<DirectoryIdentity> identity_;  // of the directory of the manifests in force
-  bool was_missing_ = false;  // since the last reading of that directory
+  bool was_missing_ = false;                   // since the last reading of that directory
   std::optional<DirectoryIdentity> replacement_;
   absl::Duration replaced_at_;
 };
