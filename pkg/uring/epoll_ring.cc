@@ -392,6 +392,10 @@ void EpollRing::UpdateInterest(int fd, Descriptor& descriptor) {
 
 void EpollRing::ReleaseBuffer(const BufferSlice& slice) { buffers_->Release(slice); }
 
+void EpollRing::EndPeriod() {
+  if (buffers_ != nullptr) buffers_->EndPeriod();
+}
+
 RingCounters EpollRing::counters() const {
   RingCounters counters = counters_;
   if (buffers_ != nullptr) {

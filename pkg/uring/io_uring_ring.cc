@@ -20,19 +20,20 @@ namespace {
 constexpr uint16_t kBufferRingIncremental = 2;       // IOU_PBUF_RING_INC, Linux 6.12
 constexpr uint32_t kCompletionBufferMore = 1u << 4;  // IORING_CQE_F_BUF_MORE, Linux 6.12
 
-constexpr uint32_t kSocketSetOption = 3;             // SOCKET_URING_OP_SETSOCKOPT, Linux 6.7
+constexpr uint32_t kSocketSetOption = 3;  // SOCKET_URING_OP_SETSOCKOPT, Linux 6.7
 
-// IORING_OP_URING_CMD with SOCKET_URING_OP_SETSOCKOPT, laid out as Linux 6.7's io_uring_sqe names it:
-// cmd_op | level, optname | optlen | optval.
+// IORING_OP_URING_CMD with SOCKET_URING_OP_SETSOCKOPT, laid out as Linux 6.7's io_uring_sqe names
+// it: cmd_op | level, optname | optlen | optval.
 void PrepareSetOption(io_uring_sqe* sqe, int fd, int level, int name, const int* value) {
   io_uring_prep_rw(IORING_OP_URING_CMD, sqe, fd, nullptr, 0, 0);
   sqe->off = kSocketSetOption;
-  sqe->addr = static_cast<uint64_t>(static_cast<uint32_t>(name)) << 32 |
-              static_cast<uint32_t>(level);
+  sqe->addr =
+      static_cast<uint64_t>(static_cast<uint32_t>(name)) << 32 | static_cast<uint32_t>(level);
   sqe->file_index = sizeof(*value);
   sqe->addr3 = reinterpret_cast<uint64_t>(value);
 }
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "level and optname share one 64-bit field");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+              "level and optname share one 64-bit field");
 
 // struct io_uring_buf_reg with the `flags` member of Linux 6.4, of the same size in every version.
 struct BufferRingRegistration {
@@ -318,6 +319,10 @@ void IoUringRing::AddCompletion(const io_uring_cqe& cqe) {
     buffers_->GrowIfNeeded();
   }
   completions_.push_back(completion);
+}
+
+void IoUringRing::EndPeriod() {
+  if (buffers_ != nullptr) buffers_->EndPeriod();
 }
 
 RingCounters IoUringRing::counters() const {

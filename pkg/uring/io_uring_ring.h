@@ -32,6 +32,7 @@ class IoUringRing final : public Ring {
   void Close(int fd) override;
   absl::Span<const Completion> Wait(absl::Duration timeout) override;
   void Wake() override;
+  void EndPeriod() override;
   void ReleaseBuffer(const BufferSlice& slice) override { buffers_->Release(slice); }
   bool buffers_short() const override { return buffers_ != nullptr && buffers_->buffers_short(); }
   RingCounters counters() const override;

@@ -95,8 +95,9 @@ class Ring {
   // Cancels every operation queued with this user_data; each completes with -ECANCELED (or with its
   // result, if it was faster). Nothing happens when there is none.
   virtual void Cancel(uint64_t user_data) = 0;
-  // setsockopt(2) of an int, in the order of queueing; a failure is ignored. For options that are an
-  // optimisation: with io_uring (Linux 6.7) it costs no system call. `value` must outlive the ring.
+  // setsockopt(2) of an int, in the order of queueing; a failure is ignored. For options that are
+  // an optimisation: with io_uring (Linux 6.7) it costs no system call. `value` must outlive the
+  // ring.
   virtual void SetOption(int fd, int level, int name, const int* value) = 0;
   // Closes the descriptor; no operation may be outstanding on it.
   virtual void Close(int fd) = 0;
@@ -109,6 +110,8 @@ class Ring {
 
   // Gives the bytes of a slice back.
   virtual void ReleaseBuffer(const BufferSlice& slice) = 0;
+  // To be called about once a second: lets buffers go that two periods did not need.
+  virtual void EndPeriod() = 0;
   // Buffers are short (above 3/4 of buffers_max in use): receivers should stop earlier.
   virtual bool buffers_short() const = 0;
 

@@ -51,6 +51,7 @@ BufferSlice SharedBuffers::Consume(uint16_t buffer, uint32_t size, bool full) {
   if (full) {
     state.retired = true;
     ++retired_;
+    peak_ = std::max(peak_, retired_);
     GrowIfNeeded();
   }
   return slice;
@@ -61,11 +62,16 @@ void SharedBuffers::Release(const BufferSlice& slice) {
   if (--state.slices == 0 && state.retired) Recycle(slice.buffer);
 }
 
+void SharedBuffers::EndPeriod() {
+  last_peak_ = peak_;
+  peak_ = retired_;
+}
+
 void SharedBuffers::Recycle(uint16_t buffer) {
   states_[buffer] = State{};
   --retired_;
-  // After a burst memory goes back: a quarter in use is the hysteresis against growing at 3/4.
-  if (provided_ > buffers_start_ && retired_ < provided_ / 4) {
+  const uint32_t kept = 2 * std::max(peak_, last_peak_);
+  if (provided_ > std::max(buffers_start_, kept)) {
     ::madvise(data(buffer), buffer_size_, MADV_DONTNEED);
     spare_.push_back(buffer);
     --provided_;

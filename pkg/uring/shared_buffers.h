@@ -5,7 +5,7 @@
 //
 //   spare --Provide--> provided --Consume(last piece)--> retired --all slices released--> provided
 //     ^                                                                                      |
-//     +---------------- (few in use: memory given back to the system) ----------------------+
+//     +----- (more than twice the recent peak: memory given back to the system) ------------+
 //
 // A buffer is filled in pieces (IOU_PBUF_RING_INC, Linux 6.12; the epoll engine does the same),
 // each piece is one slice; it returns to the kernel when it is full and every slice was released.
@@ -43,6 +43,9 @@ class SharedBuffers {
   // into it.
   BufferSlice Consume(uint16_t buffer, uint32_t size, bool full);
   void Release(const BufferSlice& slice);
+  // About once a second: the peak of the period that ends decides how many buffers are kept, so
+  // that a load that comes and goes within a turn neither maps nor unmaps.
+  void EndPeriod();
 
   uint32_t fill(uint16_t buffer) const { return states_[buffer].fill; }
   uint32_t provided() const { return provided_; }
@@ -68,6 +71,8 @@ class SharedBuffers {
   std::vector<uint16_t> to_provide_;
   uint32_t provided_ = 0;  // with the kernel, about to be, or retired
   uint32_t retired_ = 0;
+  uint32_t peak_ = 0;       // of retired_, in this period
+  uint32_t last_peak_ = 0;  // in the period before
 };
 
 }  // namespace fairlead::uring

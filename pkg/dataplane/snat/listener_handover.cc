@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -67,10 +68,12 @@ absl::Status SendMessage(int connection, absl::string_view text, const std::vect
     header->cmsg_len = CMSG_LEN(sizeof(int) * fds.size());
     std::memcpy(CMSG_DATA(header), fds.data(), sizeof(int) * fds.size());
   }
-  if (::sendmsg(connection, &message, MSG_NOSIGNAL) < 0) {
-    return base::LastErrnoStatus("send on the takeover socket");
-  }
-  return absl::OkStatus();
+  // signal(7): calls with a time-out are not restarted after a signal.
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(connection, &message, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return sent < 0 ? base::LastErrnoStatus("send on the takeover socket") : absl::OkStatus();
 }
 
 absl::StatusOr<Message> ReceiveMessage(int connection) {
@@ -82,7 +85,10 @@ absl::StatusOr<Message> ReceiveMessage(int connection) {
   header.msg_iovlen = 1;
   header.msg_control = control.data();
   header.msg_controllen = control.size();
-  const ssize_t got = ::recvmsg(connection, &header, MSG_CMSG_CLOEXEC);
+  ssize_t got = 0;
+  do {
+    got = ::recvmsg(connection, &header, MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
   if (got < 0) return base::LastErrnoStatus("receive on the takeover socket");
   if (got == 0) return absl::UnavailableError("the other process closed the takeover socket");
   Message message;

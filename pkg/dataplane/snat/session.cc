@@ -72,7 +72,7 @@ void Session::OnDeadline() {
 }
 
 void Session::CheckEstablished() {
-  const uint32_t silent_ms = shard_.now_ms() - last_activity_ms_;
+  const uint64_t silent_ms = shard_.now_ms() - last_activity_ms_;
   if (silent_ms >= idle_ms_) return End(EndReason::kIdle);
   if ((flags_ & kKeepaliveSet) == 0) {
     EnableKeepalive(fds_[0]);
@@ -85,10 +85,16 @@ void Session::CheckEstablished() {
     if (state_ != State::kRelaying) return;
     spliced |= directions_[direction].pipe != nullptr;
   }
-  const uint32_t idle_deadline = last_activity_ms_ + idle_ms_;
-  const uint32_t splice_check = shard_.now_ms() + kSpliceCheckMs;
-  const bool sooner = spliced && TimeBefore(splice_check, idle_deadline);
+  const uint64_t idle_deadline = last_activity_ms_ + idle_ms_;
+  const uint64_t splice_check = shard_.now_ms() + kSpliceCheckMs;
+  const bool sooner = spliced && splice_check < idle_deadline;
   shard_.wheel().Set(*this, sooner ? splice_check : idle_deadline);
+}
+
+void Session::LeaveServer() {
+  if (state_ != State::kConnecting) return End(EndReason::kCut);
+  // Its completion (-ECANCELED) tries the next server.
+  if (IsOutstanding(Operation::kConnect)) shard_.ring().Cancel(UserData(Operation::kConnect));
 }
 
 void Session::End(EndReason reason) {

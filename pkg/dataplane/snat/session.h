@@ -87,7 +87,7 @@ struct ConnectState {
   int listener_fd = -1;  // only to tell the shard of refusals
   net::SocketAddress target;
   std::vector<uint16_t> tried;  // slots
-  uint32_t deadline_ms = 0;     // of the whole connect budget, or of the queue
+  uint64_t deadline_ms = 0;     // of the whole connect budget, or of the queue
   uint64_t started_ns = 0;      // of the present attempt
   uint64_t ticket = 0;          // in the queue
   bool is_fallback = false;
@@ -111,6 +111,9 @@ class alignas(64) Session : public TimerNode {
   bool TryLeaveQueue();
   // kStarved directions: buffers are there again.
   void ResumeStarved();
+  // The real server is given up: a session that is still connecting to it tries the next one, an
+  // established one ends (kCut).
+  void LeaveServer();
   // Any state: cancels, joins, closes. Idempotent.
   void End(EndReason reason);
 
@@ -187,7 +190,7 @@ class alignas(64) Session : public TimerNode {
   ConnectState* connect_ = nullptr;
   Session* next_free_ = nullptr;
   int fds_[2] = {-1, -1};  // client, server
-  uint32_t last_activity_ms_ = 0;
+  uint64_t last_activity_ms_ = 0;
   uint32_t idle_ms_ = 0;
   uint16_t outstanding_ = 0;
   State state_ = State::kFree;

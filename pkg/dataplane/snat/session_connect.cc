@@ -148,7 +148,7 @@ void Session::StartConnect(const SnatService& service, const net::Endpoint& targ
   Submitted(Operation::kConnect);
   // Each attempt gets half of what is left of the budget, so that a silent server leaves time for
   // the next; the last one that can be tried gets all.
-  const uint32_t left_ms = connect_->deadline_ms - shard_.now_ms();
+  const uint64_t left_ms = connect_->deadline_ms - shard_.now_ms();
   const bool last = connect_->is_fallback || service.servers.size() <= connect_->tried.size() + 1;
   shard_.wheel().Set(*this, shard_.now_ms() + (last ? left_ms : left_ms / 2));
 }
@@ -190,7 +190,7 @@ void Session::OnConnectFailed(int error) {
         .rejections[static_cast<size_t>(Rejection::kNoSourcePort)]
         .Add();
   }
-  if (connect_->is_fallback || !TimeBefore(shard_.now_ms(), connect_->deadline_ms)) {
+  if (connect_->is_fallback || shard_.now_ms() >= connect_->deadline_ms) {
     return Reject(Rejection::kConnectFailed);
   }
   service_->shards[shard_.index()].retries.Add();

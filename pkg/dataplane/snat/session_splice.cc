@@ -18,7 +18,7 @@ namespace {
 constexpr uint32_t kLargePiece = 8 * 1024;
 constexpr uint8_t kLargePiecesToPromote = 8;
 // Bytes of one call and rounds of one turn: a fast stream takes 1 MiB, then others have theirs.
-constexpr uint32_t kSpliceBytes = 256 * 1024;
+constexpr uint32_t kSpliceBytes = 1024 * 1024;
 constexpr int kSpliceRounds = 4;
 
 constexpr Operation kPollInOf[] = {Operation::kPollIn0, Operation::kPollIn1};

@@ -22,7 +22,7 @@ constexpr size_t kMailboxCapacity = 4096;
 constexpr size_t kPooledMax = 4096;
 // A pipe of 256 KiB did best on one stream; 64 spliced directions a shard hold 16 MiB at most.
 constexpr size_t kPipesMax = 64;
-constexpr int kPipeBytes = 256 * 1024;
+constexpr int kPipeBytes = 1024 * 1024;
 
 }  // namespace
 
@@ -51,7 +51,7 @@ Shard::Shard(const ShardOptions& options, const base::Clock& clock,
       clock_(clock),
       persistence_(std::move(persistence)),
       now_ns_(static_cast<uint64_t>(absl::ToInt64Nanoseconds(clock.Monotonic()))),
-      now_ms_(static_cast<uint32_t>(now_ns_ / 1'000'000)),
+      now_ms_(now_ns_ / 1'000'000),
       wheel_(now_ms_),
       pool_(*this, options.sessions_max) {}
 
@@ -95,7 +95,7 @@ void Shard::Run() {
 
 void Shard::UpdateTime() {
   now_ns_ = static_cast<uint64_t>(absl::ToInt64Nanoseconds(clock_.Monotonic()));
-  now_ms_ = static_cast<uint32_t>(now_ns_ / 1'000'000);
+  now_ms_ = now_ns_ / 1'000'000;
 }
 
 absl::Duration Shard::NextTimeout() const {
@@ -150,10 +150,9 @@ void Shard::Handle(UpdatePlan& update) {
 
 void Shard::Handle(ServeQueue& message) { ServeOwnQueue(message.service_id); }
 
-void Shard::Handle(StopAccepting&) { CancelAllAccepts(); }
+void Shard::Handle(StopAccepting& message) { CancelAllAccepts(message.listeners); }
 
 void Shard::Handle(StopSessions& message) {
-  CancelAllAccepts();
   stopping_ = true;
   stop_deadline_ = message.deadline;
 }
@@ -165,6 +164,10 @@ void Shard::RunPeriodic() {
   if (clock_.Monotonic() >= stop_deadline_) {
     pool_.ForEach([](Session& session) { session.End(EndReason::kShutdown); });
     stop_deadline_ = absl::InfiniteDuration();
+  }
+  if (now_ms_ - last_period_ms_ >= 1000) {
+    last_period_ms_ = now_ms_;
+    ring_->EndPeriod();
   }
   const uring::RingCounters counters = ring_->counters();
   buffers_exhausted_.store(counters.buffers_exhausted, std::memory_order_relaxed);
@@ -182,7 +185,9 @@ void Shard::CutSessions() {
     pool_.ForEach([&cut](Session& session) {
       const bool hit = cut.server != nullptr ? session.server() == cut.server.get()
                                              : session.service() == cut.service.get();
-      if (hit) session.End(EndReason::kCut);
+      if (!hit) return;
+      // Whoever is still connecting to the server gets the next one.
+      cut.server != nullptr ? session.LeaveServer() : session.End(EndReason::kCut);
     });
   }
 }

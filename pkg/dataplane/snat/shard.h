@@ -40,8 +40,8 @@ struct alignas(16) Listener {
   PortRuntime* port = nullptr;
   int fd = -1;
   State state = State::kAccepting;
-  uint32_t resume_ms = 0;
-  uint32_t window_start_ms = 0;  // refusals are counted per 100 ms
+  uint64_t resume_ms = 0;
+  uint64_t window_start_ms = 0;  // refusals are counted per 100 ms
   uint32_t refusals = 0;
   // Keeps the socket open until the accept has been joined.
   std::shared_ptr<std::vector<base::UniqueFd>> closing;
@@ -66,7 +66,11 @@ struct UpdatePlan {
 struct ServeQueue {
   uint32_t service_id = 0;
 };
-struct StopAccepting {};
+// `listeners`: all that are open; each socket closes when its accept was joined and the clients
+// that waited in its queue were taken.
+struct StopAccepting {
+  std::vector<ClosedListener> listeners;
+};
 struct StopSessions {
   absl::Duration deadline;  // monotonic
 };
@@ -105,7 +109,7 @@ class Shard {
   uring::Ring& ring() { return *ring_; }
   TimerWheel& wheel() { return wheel_; }
   int index() const { return index_; }
-  uint32_t now_ms() const { return now_ms_; }
+  uint64_t now_ms() const { return now_ms_; }
   uint64_t now_ns() const { return now_ns_; }
   uint32_t now_seconds() const { return static_cast<uint32_t>(now_ns_ / 1'000'000'000); }
   const SnatPlan* plan() const { return plan_.get(); }
@@ -162,7 +166,8 @@ class Shard {
   void NoteRefusal(Listener& listener);
   void PauseListener(Listener& listener);
   void ResumeListeners();
-  void CancelAllAccepts();
+  void CancelAllAccepts(const std::vector<ClosedListener>& listeners);
+  void CloseStopped(Listener& listener);
 
   const int index_;
   const base::Clock& clock_;
@@ -173,7 +178,7 @@ class Shard {
   std::thread thread_;
 
   uint64_t now_ns_ = 0;
-  uint32_t now_ms_ = 0;
+  uint64_t now_ms_ = 0;
   TimerWheel wheel_;
   SessionPool pool_;
   std::shared_ptr<const SnatPlan> plan_;
@@ -182,7 +187,8 @@ class Shard {
   size_t paused_listeners_ = 0;
   absl::flat_hash_map<uint32_t, std::deque<Session*>> queues_;  // by service id, oldest first
   std::vector<Session*> starved_;
-  uint32_t last_periodic_ms_ = 0;
+  uint64_t last_periodic_ms_ = 0;
+  uint64_t last_period_ms_ = 0;
   bool accepting_ = true;
   absl::Duration stop_deadline_ = absl::InfiniteDuration();
   bool stopping_ = false;

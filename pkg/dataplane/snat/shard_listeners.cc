@@ -16,6 +16,8 @@ constexpr uint32_t kPauseMs = 100;
 // Clients that are refused at once come back at once (one print tool made 23,985 connections in
 // 5 s): beyond this number of refusals in 100 ms a listener rests for as long.
 constexpr uint32_t kRefusalsPerWindow = 64;
+// Taken from the queue of a socket that closes, at most: what can wait there (somaxconn).
+constexpr int kLastClientsMax = 4096;
 
 uint64_t UserData(Listener& listener) {
   return reinterpret_cast<uint64_t>(&listener) | kListenerTag;
@@ -113,6 +115,7 @@ void Shard::OnAcceptStopped(Listener& listener, int result) {
     default:
       break;
   }
+  if (!accepting_ && listener.closing != nullptr) return CloseStopped(listener);
   if (listener.state == Listener::State::kPausing) {
     listener.state = Listener::State::kPaused;
     ++paused_listeners_;
@@ -156,21 +159,44 @@ void Shard::ResumeListeners() {
   if (!accepting_) return;
   for (auto& [fd, listener] : listeners_) {
     if (listener->state != Listener::State::kPaused) continue;
-    if (TimeBefore(now_ms_, listener->resume_ms)) continue;
+    if (now_ms_ < listener->resume_ms) continue;
     --paused_listeners_;
     listener->state = Listener::State::kAccepting;
     ring_->Accept(listener->fd, UserData(*listener));
   }
 }
 
-void Shard::CancelAllAccepts() {
-  if (!accepting_) return;
+void Shard::CancelAllAccepts(const std::vector<ClosedListener>& listeners) {
   accepting_ = false;
-  for (auto& [fd, listener] : listeners_) {
-    if (listener->state != Listener::State::kAccepting) continue;
-    listener->state = Listener::State::kPausing;
-    ring_->Cancel(UserData(*listener));
+  std::vector<Listener*> paused;
+  for (const ClosedListener& closed : listeners) {
+    for (const base::UniqueFd& fd : *closed.sockets) {
+      const auto found = listeners_.find(fd.get());
+      if (found == listeners_.end()) continue;
+      Listener& listener = *found->second;
+      listener.closing = closed.sockets;
+      if (listener.state == Listener::State::kPaused) {
+        --paused_listeners_;
+        paused.push_back(&listener);
+      } else if (listener.state == Listener::State::kAccepting) {
+        listener.state = Listener::State::kPausing;
+        ring_->Cancel(UserData(listener));
+      }
+    }
   }
+  for (Listener* listener : paused) CloseStopped(*listener);
+}
+
+// Nothing is armed on it any more. A client whose handshake is done must not be reset by the close:
+// it is served still.
+void Shard::CloseStopped(Listener& listener) {
+  listener.state = Listener::State::kPaused;
+  for (int i = 0; i < kLastClientsMax; ++i) {
+    const int fd = ::accept4(listener.fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) break;
+    StartSession(listener, fd);
+  }
+  listeners_.erase(listener.fd);
 }
 
 }  // namespace fairlead::dataplane::snat

@@ -66,10 +66,14 @@ void Shard::ServeLongestWaiting(ServiceRuntime& service) {
 void Shard::ServeOwnQueue(uint32_t service_id) {
   const auto found = queues_.find(service_id);
   if (found == queues_.end()) return;
+  const SnatService* service = plan_->Find(service_id);
+  // Where every server suits every client, the first who finds no room speaks for all behind it.
+  const bool alike = service != nullptr && service->clients_alike;
   // A copy: sessions leave the queue while it is walked.
   const std::deque<Session*> waiting = found->second;
   for (Session* session : waiting) {
-    if (session->state() == Session::State::kWaiting) session->TryLeaveQueue();
+    if (session->state() != Session::State::kWaiting) continue;
+    if (!session->TryLeaveQueue() && alike) return;
   }
 }
 

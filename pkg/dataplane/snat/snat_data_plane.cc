@@ -180,6 +180,7 @@ ApplyResult SnatDataPlane::Apply(std::shared_ptr<const ForwardingPlan> plan) {
     const bool open = listeners_.KindOf(endpoint).has_value();
     if (open && targets_[endpoint] == want.service->spec->id) continue;
     if (!open) {
+      if (stopped_accepting_) continue;  // nobody would accept
       if (absl::Status status = listeners_.Open(endpoint, want.kind); !status.ok()) {
         NoteFailure(std::move(status), &result.services[want.outcome]);
         continue;
@@ -238,6 +239,7 @@ absl::StatusOr<Explanation> SnatDataPlane::Explain(const net::Endpoint& client,
 }
 
 void SnatDataPlane::Stop(absl::Duration grace) {
+  StopAccepting();
   for (const auto& shard : shards_) shard->Post(StopSessions{clock_.Monotonic() + grace});
   absl::MutexLock lock(&join_mutex_);
   for (const auto& shard : shards_) shard->Join();
@@ -249,7 +251,14 @@ std::vector<ListeningSocket> SnatDataPlane::DuplicateListeners() const {
 }
 
 void SnatDataPlane::StopAccepting() {
-  for (const auto& shard : shards_) shard->Post(snat::StopAccepting{});
+  absl::MutexLock lock(&mutex_);
+  stopped_accepting_ = true;
+  std::vector<ClosedListener> closed;
+  for (const net::Endpoint& endpoint : listeners_.endpoints()) {
+    closed.push_back({std::make_shared<std::vector<base::UniqueFd>>(listeners_.Take(endpoint))});
+  }
+  targets_.clear();
+  for (const auto& shard : shards_) shard->Post(snat::StopAccepting{closed});
 }
 
 }  // namespace fairlead::dataplane::snat

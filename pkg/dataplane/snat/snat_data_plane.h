@@ -58,8 +58,9 @@ class SnatDataPlane final : public DataPlane {
 
   // Takeover, any thread: duplicates of every listening socket, for another process.
   std::vector<ListeningSocket> DuplicateListeners() const;
-  // Takeover, any thread: accepts nothing more but leaves the listening sockets open in the kernel
-  // (the other process has them); sessions go on.
+  // Any thread: accepts nothing more and closes the listening sockets, so that a client is refused
+  // and does not wait in a queue that nobody serves. After a takeover they stay open in the kernel,
+  // as the other process has them. Sessions go on; later plans open nothing.
   void StopAccepting();
 
   int shards_count() const { return static_cast<int>(shards_.size()); }
@@ -75,6 +76,7 @@ class SnatDataPlane final : public DataPlane {
   absl::Mutex join_mutex_;  // one joins the shards, others wait for it
   mutable absl::Mutex mutex_;
   ListenerSet listeners_ ABSL_GUARDED_BY(mutex_);
+  bool stopped_accepting_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<const SnatPlan> plan_ ABSL_GUARDED_BY(mutex_);
   // Which service an open endpoint belongs to.
   std::map<net::Endpoint, uint32_t> targets_ ABSL_GUARDED_BY(mutex_);

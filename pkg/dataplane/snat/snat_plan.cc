@@ -34,6 +34,9 @@ std::shared_ptr<const SnatService> CompileService(std::shared_ptr<const PlanServ
   }
   service->fullness = Fullness(*spec);
   service->needs_client_address = NeedsClientAddress(*spec);
+  service->clients_alike = spec->persistence.type == model::Persistence::Type::kNone &&
+                           std::none_of(spec->servers.begin(), spec->servers.end(),
+                                        [](const PlanServer& server) { return server.per_port; });
   service->spec = std::move(spec);
   return service;
 }

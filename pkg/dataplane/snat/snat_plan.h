@@ -22,6 +22,8 @@ struct SnatService {
   uint64_t fullness = 0;
   // Something wants to know who the client is: persistence, hashing, PROXY header, transparency.
   bool needs_client_address = false;
+  // Whoever waits would be served by the same servers: no persistence, no health per port.
+  bool clients_alike = true;
 
   // Position of the server with this slot, or -1.
   int FindSlot(uint16_t slot) const;

@@ -2,8 +2,7 @@
 //
 // 512 slots of 64 ms: 32.8 s around. A deadline further away waits in the farthest slot and is put
 // in again when that slot comes up, so that a 12 h time-out costs one move every half minute.
-// Times are milliseconds of a monotonic clock, 32 bits, compared modulo 2^32 (deadlines less than
-// 24 days ahead).
+// Times are milliseconds of a monotonic clock.
 #pragma once
 
 #include <array>
@@ -15,27 +14,24 @@ namespace fairlead::dataplane::snat {
 class TimerNode {
  public:
   bool waiting() const { return previous_link_ != nullptr; }
-  uint32_t deadline_ms() const { return deadline_ms_; }
+  uint64_t deadline_ms() const { return deadline_ms_; }
 
  private:
   friend class TimerWheel;
   TimerNode* next_ = nullptr;
   TimerNode** previous_link_ = nullptr;  // what points at this node
-  uint32_t deadline_ms_ = 0;
+  uint64_t deadline_ms_ = 0;
 };
-
-// a < b modulo 2^32.
-inline bool TimeBefore(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) < 0; }
 
 class TimerWheel {
  public:
   static constexpr uint32_t kTickMs = 64;
   static constexpr uint32_t kSlots = 512;
 
-  explicit TimerWheel(uint32_t now_ms) : tick_(now_ms / kTickMs) {}
+  explicit TimerWheel(uint64_t now_ms) : tick_(now_ms / kTickMs) {}
 
   // Sets the node's deadline; it is reported by the first Expire at or (up to 64 ms) after it.
-  void Set(TimerNode& node, uint32_t deadline_ms) {
+  void Set(TimerNode& node, uint64_t deadline_ms) {
     Remove(node);
     node.deadline_ms_ = deadline_ms;
     Link(node);
@@ -52,12 +48,12 @@ class TimerWheel {
   // Takes every node whose deadline has come out of the wheel and calls `expired(node)`, which may
   // set it again.
   template <typename F>
-  void Expire(uint32_t now_ms, F expired) {
+  void Expire(uint64_t now_ms, F expired) {
     // A deadline within the present tick is reported when the tick is over.
-    const uint32_t tick_now = now_ms / kTickMs;
-    uint32_t steps = tick_now - tick_;
-    if (steps > kSlots) steps = kSlots;  // the thread was away for a turn or more
-    for (uint32_t i = 0; i < steps; ++i) {
+    const uint64_t tick_now = now_ms / kTickMs;
+    const uint64_t away = tick_now - tick_;
+    const uint64_t steps = away > kSlots ? kSlots : away;  // the thread was away for a turn or more
+    for (uint64_t i = 0; i < steps; ++i) {
       ++tick_;
       TimerNode* due = slots_[(tick_ - 1) % kSlots];
       slots_[(tick_ - 1) % kSlots] = nullptr;
@@ -65,7 +61,7 @@ class TimerWheel {
       while (due != nullptr) {
         TimerNode& node = *due;
         Remove(node);
-        if (TimeBefore(now_ms, node.deadline_ms_)) {
+        if (now_ms < node.deadline_ms_) {
           Link(node);
         } else {
           expired(node);
@@ -76,19 +72,19 @@ class TimerWheel {
   }
 
   // Milliseconds until Expire has something to do; -1 when nothing waits.
-  int64_t NextDelayMs(uint32_t now_ms) const {
+  int64_t NextDelayMs(uint64_t now_ms) const {
     for (uint32_t i = 0; i < kSlots; ++i) {
       if (slots_[(tick_ + i) % kSlots] == nullptr) continue;
-      const uint32_t due_ms = (tick_ + i + 1) * kTickMs;
-      return TimeBefore(due_ms, now_ms) ? 0 : due_ms - now_ms;
+      const uint64_t due_ms = (tick_ + i + 1) * kTickMs;
+      return due_ms < now_ms ? 0 : static_cast<int64_t>(due_ms - now_ms);
     }
     return -1;
   }
 
  private:
   void Link(TimerNode& node) {
-    uint32_t ahead = node.deadline_ms_ / kTickMs - tick_;
-    if (static_cast<int32_t>(ahead) < 0) ahead = 0;
+    const uint64_t due_tick = node.deadline_ms_ / kTickMs;
+    uint64_t ahead = due_tick > tick_ ? due_tick - tick_ : 0;
     if (ahead > kSlots - 1) ahead = kSlots - 1;
     TimerNode*& slot = slots_[(tick_ + ahead) % kSlots];
     node.next_ = slot;
@@ -98,7 +94,7 @@ class TimerWheel {
   }
 
   std::array<TimerNode*, kSlots> slots_{};
-  uint32_t tick_;  // every slot before it has been expired
+  uint64_t tick_;  // every slot before it has been expired
 };
 
 }  // namespace fairlead::dataplane::snat
