@@ -29,7 +29,10 @@ constexpr absl::string_view kStringTag = "tag:yaml.org,2002:str";
 // Builds the tree from the parser's events.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  explicit TreeBuilder(int first_line) : first_line_(first_line) {}
+  // Each value takes a byte of the text at least, and its key or separator another one. yaml-cpp
+  // 0.7.0 reports nulls without end for some brackets that do not match.
+  explicit TreeBuilder(const YamlChunk& chunk)
+      : first_line_(chunk.first_line), nodes_possible_(2 * chunk.text.size() + 2) {}
 
   std::vector<YamlNode> TakeRoots() { return std::move(roots_); }
 
@@ -71,7 +74,10 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   YamlNode MakeNode(YamlNode::Kind kind, const YAML::Mark& mark) {
-    if (++nodes_count_ > kYamlNodesMax) {
+    if (++nodes_count_ > nodes_possible_) {
+      throw Refusal{mark, "YAML syntax error: brackets that do not match"};
+    }
+    if (nodes_count_ > kYamlNodesMax) {
       throw Refusal{mark, absl::StrCat("more than ", kYamlNodesMax,
                                        " values in one document; split it into several")};
     }
@@ -109,6 +115,7 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   const int first_line_;
+  const size_t nodes_possible_;
   size_t nodes_count_ = 0;
   std::vector<YamlNode> open_;  // from the root to the innermost
   std::vector<YamlNode> roots_;
@@ -168,7 +175,7 @@ std::vector<YamlChunk> SplitYamlDocuments(absl::string_view text) {
 
 YamlDocument ParseYamlDocument(const YamlChunk& chunk) {
   YamlDocument document;
-  TreeBuilder builder(chunk.first_line);
+  TreeBuilder builder(chunk);
   try {
     std::istringstream stream{std::string(chunk.text)};
     YAML::Parser parser(stream);

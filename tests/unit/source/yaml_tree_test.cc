@@ -78,6 +78,13 @@ TEST(YamlTreeTest, BoundsTheNumberOfValues) {
   EXPECT_NE(ProblemOf(text + "]").find("more than 1000000 values"), std::string::npos);
 }
 
+// yaml-cpp 0.7.0 reports nulls without end here; found by fuzzing.
+TEST(YamlTreeTest, EndsWhereBracketsDoNotMatch) {
+  EXPECT_NE(
+      ProblemOf("{\"a\": [\"b\": \"1\"},\n \"{\"c\": [\"0x {}}]}\n").find("YAML syntax error"),
+      std::string::npos);
+}
+
 TEST(YamlTreeTest, RefusesTagsButThatOfStrings) {
   EXPECT_NE(ProblemOf("a: !!python/object x\n").find("tag"), std::string::npos);
   EXPECT_NE(ProblemOf("a: !custom {b: 1}\n").find("tag"), std::string::npos);
