@@ -22,7 +22,8 @@ inline double RealOf(const nlohmann::json& object, const char* name) {
 
 inline uint64_t CountOf(const nlohmann::json& object, const char* name) {
   const auto found = object.is_object() ? object.find(name) : object.end();
-  return found != object.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
+  if (found == object.end() || !found->is_number_integer()) return 0;
+  return found->is_number_unsigned() || found->get<int64_t>() >= 0 ? found->get<uint64_t>() : 0;
 }
 
 inline bool FlagOf(const nlohmann::json& object, const char* name) {

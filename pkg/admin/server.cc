@@ -22,9 +22,11 @@ namespace {
 constexpr size_t kThreadCount = 8;
 // The largest request is a server's name and a state.
 constexpr size_t kPayloadBytesMax = 16 * 1024;
-// Idle connections hold a thread of the pool, so they are let go soon.
+// An idle connection holds a thread of the pool: one request each, and a client that sends none is
+// let go soon.
 constexpr time_t kKeepAliveSeconds = 2;
-constexpr size_t kKeepAliveRequestsMax = 100;
+constexpr size_t kKeepAliveRequestsMax = 1;
+constexpr int kBacklog = 128;
 constexpr time_t kReadSeconds = 5;
 constexpr time_t kWriteSeconds = 10;
 
@@ -83,6 +85,7 @@ struct AdminServer::Impl {
   AdminBackend backend;
   httplib::Server server;
   std::thread thread;
+  int listener = -1;  // the server's; set while it binds
 
   void Configure();
   void Serve(const httplib::Request& request, httplib::Response& response) const;
@@ -102,7 +105,10 @@ void AdminServer::Impl::Serve(const httplib::Request& request, httplib::Response
 
 void AdminServer::Impl::Configure() {
   server.new_task_queue = [] { return new httplib::ThreadPool(kThreadCount); };
-  server.set_socket_options([](auto socket) { SetSocketOptions(socket); });
+  server.set_socket_options([this](auto socket) {
+    SetSocketOptions(socket);
+    listener = socket;
+  });
   server.set_payload_max_length(kPayloadBytesMax);
   server.set_keep_alive_timeout(kKeepAliveSeconds);
   server.set_keep_alive_max_count(kKeepAliveRequestsMax);
@@ -150,6 +156,9 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Create(const net::Endp
     return absl::UnavailableError(
         absl::StrCat("admin API: cannot listen on ", bind.ToString(), "; use --admin ADDR:PORT"));
   }
+  // The library's backlog is 5: a burst of clients would lose SYNs and wait a second. listen(2)
+  // again sets a longer one.
+  ::listen(impl->listener, kBacklog);
   httplib::Server* server = &impl->server;
   impl->thread = std::thread([server] { server->listen_after_bind(); });
   // stop() before the loop runs would be lost.

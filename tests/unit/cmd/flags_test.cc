@@ -1,0 +1,179 @@
+#include "cmd/fairlead/flags.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cmd/fairlead/admin_address.h"
+#include "cmd/fairlead/commands.h"
+#include "cmd/fairlead/completion.h"
+#include "cmd/fairlead/run_options.h"
+
+namespace fairlead::cmd {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr FlagSpec kSpecs[] = {{"config", "PATH", "where"},
+                               {"wait", "", "wait"},
+                               {"kubeconfig", "PATH", "later", /*later=*/true}};
+
+std::string ErrorOf(const std::vector<std::string>& arguments) {
+  const auto flags = Flags::Parse(kSpecs, arguments);
+  return flags.ok() ? "ok" : std::string(flags.status().message());
+}
+
+TEST(FlagsTest, TakesValuesInBothForms) {
+  const std::vector<std::string> arguments = {"--config",   "a",  "srv", "--wait",
+                                              "--config=b", "--", "--x"};
+  const auto flags = Flags::Parse(kSpecs, arguments);
+  ASSERT_TRUE(flags.ok());
+  EXPECT_EQ(flags->Get("config"), "b");
+  EXPECT_TRUE(flags->Has("wait"));
+  EXPECT_THAT(flags->positional(), ElementsAre("srv", "--x"));
+}
+
+TEST(FlagsTest, MistakesAreNamed) {
+  EXPECT_EQ(ErrorOf({"--confg", "a"}), "unknown flag --confg; did you mean --config?");
+  EXPECT_EQ(ErrorOf({"--zzz"}), "unknown flag --zzz");
+  EXPECT_EQ(ErrorOf({"-c"}), "unknown flag -c; flags begin with two dashes");
+  EXPECT_EQ(ErrorOf({"--config"}), "--config needs a value: --config PATH");
+  EXPECT_EQ(ErrorOf({"--wait=1"}), "--wait takes no value");
+  EXPECT_THAT(ErrorOf({"--kubeconfig", "x"}), HasSubstr("not supported yet in this version"));
+}
+
+TEST(FlagsTest, NumbersHaveBounds) {
+  const std::vector<std::string> arguments = {"--config", "12x"};
+  const auto flags = Flags::Parse(kSpecs, arguments);
+  EXPECT_EQ(*flags->GetNumber("absent", 7, 0, 10), 7);
+  EXPECT_THAT(std::string(flags->GetNumber("config", 7, 0, 10).status().message()),
+              HasSubstr("--config \"12x\" is not a whole number from 0 to 10"));
+}
+
+TEST(AdminAddressTest, TakesAddressesAndLocalhost) {
+  EXPECT_EQ(ParseAdminAddress("localhost:1234")->ToString(), "127.0.0.1:1234");
+  EXPECT_EQ(ParseAdminAddress("http://[::1]:9080/")->ToString(), "[::1]:9080");
+  for (const char* text : {"", "9080", "host:9080", "127.0.0.1:0", "127.0.0.1"}) {
+    EXPECT_THAT(std::string(ParseAdminAddress(text).status().message()), HasSubstr("ADDR:PORT"))
+        << text;
+  }
+}
+
+absl::StatusOr<RunOptions> Decode(std::vector<std::string> arguments) {
+  arguments.insert(arguments.end(), {"--config", "dir"});
+  const auto flags = Flags::Parse(kRunCommand.flags, arguments);
+  if (!flags.ok()) return flags.status();
+  return DecodeRunOptions(*flags);
+}
+
+TEST(RunOptionsTest, HasDefaults) {
+  const auto options = Decode({});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->config_path, "dir");
+  EXPECT_EQ(options->engine, uring::Engine::kAuto);
+  EXPECT_EQ(options->shutdown_grace, absl::Seconds(30));
+  EXPECT_FALSE(options->admin.has_value());
+}
+
+TEST(RunOptionsTest, RefusesWhatItDoesNotKnow) {
+  const struct {
+    std::vector<std::string> arguments;
+    const char* message;
+  } cases[] = {
+      {{"--io-engine", "kqueue"}, "must be one of auto, io_uring, epoll"},
+      {{"--mode-allowed", "snat,dr"}, "mode DR is not supported yet in this version"},
+      {{"--mode-allowed", "nat"}, "must be one of snat"},
+      {{"--shards", "0"}, "--shards"},
+      {{"--log-level", "loud"}, "debug, info, warning, error"},
+      {{"--log-format", "xml"}, "text, json"},
+      {{"--admin", "9080"}, "ADDR:PORT"},
+      {{"--state-directory", ""}, "must not be empty"},
+      {{"--in-cluster"}, "not supported yet in this version"},
+      {{"manifest.yaml"}, "unexpected argument \"manifest.yaml\""},
+  };
+  for (const auto& item : cases) {
+    const auto options = Decode(item.arguments);
+    ASSERT_FALSE(options.ok()) << item.arguments[0];
+    EXPECT_EQ(options.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(options.status().message()), HasSubstr(item.message));
+  }
+}
+
+TEST(RunOptionsTest, ConfigIsNeeded) {
+  EXPECT_THAT(std::string(DecodeRunOptions(Flags()).status().message()), HasSubstr("--config"));
+}
+
+TEST(SettleNodeTest, FlagsWinOverTheNodeObjectWhichWinsOverDefaults) {
+  RunOptions options;
+  EXPECT_EQ(SettleNode(options, std::nullopt).admin.ToString(), "127.0.0.1:9080");
+  EXPECT_EQ(SettleNode(options, std::nullopt).state_directory, "/var/lib/fairlead");
+  model::Node node;
+  node.admin_http = *net::Endpoint::Parse("10.0.0.1:1");
+  node.state_directory = "/node";
+  EXPECT_EQ(SettleNode(options, node).admin.ToString(), "10.0.0.1:1");
+  EXPECT_EQ(SettleNode(options, node).state_directory, "/node");
+  options.admin = *net::Endpoint::Parse("10.0.0.2:2");
+  options.state_directory = "/flag";
+  EXPECT_EQ(SettleNode(options, node).admin.ToString(), "10.0.0.2:2");
+  EXPECT_EQ(SettleNode(options, node).state_directory, "/flag");
+}
+
+int RunLine(const std::vector<std::string>& arguments, std::string* out, std::string* err) {
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  const int code = RunCommandLine(arguments);
+  std::fflush(stdout);
+  *out = testing::internal::GetCapturedStdout();
+  *err = testing::internal::GetCapturedStderr();
+  return code;
+}
+
+TEST(CommandLineTest, ExitCodesAndHints) {
+  std::string out;
+  std::string err;
+  EXPECT_EQ(RunLine({}, &out, &err), kExitUsage);
+  EXPECT_THAT(err, HasSubstr("Usage: fairlead COMMAND"));
+  EXPECT_EQ(RunLine({"--help"}, &out, &err), kExitOk);
+  EXPECT_THAT(out, HasSubstr("drain"));
+  EXPECT_EQ(RunLine({"statsu"}, &out, &err), kExitUsage);
+  EXPECT_THAT(err, HasSubstr("did you mean \"status\"?"));
+  EXPECT_EQ(RunLine({"doctor"}, &out, &err), kExitUsage);
+  EXPECT_THAT(err, HasSubstr("not supported yet in this version"));
+  EXPECT_EQ(RunLine({"prepare-realserver", "--os", "linux"}, &out, &err), kExitUsage);
+  EXPECT_THAT(err, HasSubstr("not supported yet in this version"));
+  EXPECT_EQ(RunLine({"version"}, &out, &err), kExitOk);
+  EXPECT_THAT(out, HasSubstr("fairlead 0."));
+  EXPECT_EQ(RunLine({"drain"}, &out, &err), kExitUsage);
+  EXPECT_THAT(err, HasSubstr("name the real server"));
+  EXPECT_EQ(RunLine({"status", "--admin", "127.0.0.1:1"}, &out, &err), kExitFailure);
+  EXPECT_THAT(err, HasSubstr("no daemon answers at 127.0.0.1:1"));
+  EXPECT_EQ(RunLine({"explain", "--client", "10.0.0.1"}, &out, &err), kExitUsage);
+  EXPECT_THAT(err, HasSubstr("--vip is missing"));
+  EXPECT_EQ(RunLine({"completion", "tcsh"}, &out, &err), kExitUsage);
+}
+
+TEST(CommandLineTest, EveryCommandHasHelp) {
+  for (const Command& command : AllCommands()) {
+    if (command.run == nullptr) continue;
+    std::string out;
+    std::string err;
+    EXPECT_EQ(RunLine({std::string(command.spec.name), "--help"}, &out, &err), kExitOk)
+        << command.spec.name;
+    EXPECT_THAT(out, HasSubstr(std::string(command.spec.name)));
+  }
+}
+
+TEST(CompletionTest, ListsCommandsAndFlagsOfThisVersion) {
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    const std::string script = CompletionScript(shell);
+    EXPECT_THAT(script, HasSubstr("status")) << shell;
+    EXPECT_THAT(script, HasSubstr("shutdown-grace")) << shell;
+    EXPECT_THAT(script, HasSubstr("io_uring")) << shell;
+    EXPECT_THAT(script, testing::Not(HasSubstr("kubeconfig"))) << shell;
+    EXPECT_THAT(script, testing::Not(HasSubstr("doctor"))) << shell;
+  }
+  EXPECT_EQ(CompletionScript("tcsh"), "");
+}
+
+}  // namespace
+}  // namespace fairlead::cmd
