@@ -127,6 +127,7 @@ class alignas(64) Session : public TimerNode {
   enum Flag : uint8_t {
     kKeepaliveSet = 1,  // after half a minute: short connections never pay for it
     kNoDelaySet = 2,    // server side, with the second send
+    kSentToServer = 8,  // something, at least once
     kInStarvedList = 4,
   };
 
@@ -150,6 +151,7 @@ class alignas(64) Session : public TimerNode {
   void OnReceive(int direction, const uring::Completion& completion);
   void OnReceived(int direction, const uring::BufferSlice& slice);
   void OnReceiveStopped(int direction, int result);
+  void SetNoDelayFromSecondSend();
   void StartSend(int direction);
   void OnSend(int direction, int result);
   void PopSent(Direction& direction);

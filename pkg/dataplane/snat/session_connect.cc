@@ -225,6 +225,7 @@ void Session::OnConnected() {
   if (!connect_->header.empty()) {
     // The header goes first; what the client said follows when it has been taken.
     directions_[0].send = Direction::Send::kSending;
+    SetNoDelayFromSecondSend();
     shard_.ring().Send(fds_[1], connect_->header.data(), connect_->header.size(),
                        UserData(Operation::kSend0));
     Submitted(Operation::kSend0);

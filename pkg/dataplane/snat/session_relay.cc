@@ -105,8 +105,21 @@ void Session::ResumeStarved() {
   }
 }
 
+// Nagle's algorithm (RFC 9293 §3.7.4) can only hold back what follows a first piece: a connection
+// of one request never pays for the option. Clients' sockets inherit it from the listener.
+void Session::SetNoDelayFromSecondSend() {
+  static constexpr int kOn = 1;
+  if ((flags_ & kSentToServer) == 0) {
+    flags_ |= kSentToServer;
+  } else if ((flags_ & kNoDelaySet) == 0) {
+    shard_.ring().SetOption(fds_[1], IPPROTO_TCP, TCP_NODELAY, &kOn);
+    flags_ |= kNoDelaySet;
+  }
+}
+
 void Session::StartSend(int direction) {
   Direction& flow = directions_[direction];
+  if (direction == 0) SetNoDelayFromSecondSend();
   SendQueue& queue = *flow.queue;
   queue.in_flight = std::min(queue.size(), SendQueue::kPiecesPerSend);
   if (queue.in_flight == 1) {
@@ -163,15 +176,7 @@ void Session::PopSent(Direction& flow) {
 
 void Session::AfterSend(int direction) {
   Direction& flow = directions_[direction];
-  if (flow.queue != nullptr) {
-    if (direction == 0 && (flags_ & kNoDelaySet) == 0) {
-      // Only a second piece can be held back by Nagle's algorithm (RFC 9293 §3.7.4).
-      const int on = 1;
-      ::setsockopt(fds_[1], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-      flags_ |= kNoDelaySet;
-    }
-    StartSend(direction);
-  }
+  if (flow.queue != nullptr) StartSend(direction);
   if (flow.receive == Direction::Receive::kEnded) {
     FinishDirection(direction);
   } else {
