@@ -1,6 +1,5 @@
 // The client of the benchmark: keeps a number of connections busy and measures the proxy meanwhile.
-#ifndef TESTS_BENCH_CLIENT_H_
-#define TESTS_BENCH_CLIENT_H_
+#pragma once
 
 #include <netinet/in.h>
 
@@ -35,5 +34,3 @@ struct ClientOptions {
 void RunClient(const ClientOptions& options);
 
 }  // namespace fairlead::bench
-
-#endif  // TESTS_BENCH_CLIENT_H_

@@ -5,8 +5,7 @@
 // sum, so the coarser utime + stime of /proc/PID/stat, which keeps ended threads, is taken where it
 // shows more. CPU: the elapsed time less the idle time of /proc/stat, in steps of 10 ms. It
 // includes everything else that ran there, so it says something on a quiet machine only.
-#ifndef TESTS_BENCH_CPU_USAGE_H_
-#define TESTS_BENCH_CPU_USAGE_H_
+#pragma once
 
 #include <cstddef>
 #include <cstdint>
@@ -32,5 +31,3 @@ uint64_t BusyTime(const CpuUsage& begin, const CpuUsage& end, size_t cpu);
 uint64_t MonotonicNow();
 
 }  // namespace fairlead::bench
-
-#endif  // TESTS_BENCH_CPU_USAGE_H_

@@ -1,6 +1,5 @@
 // Latencies in logarithmic buckets: 128 steps per power of two, so a percentile is off by < 1 %.
-#ifndef TESTS_BENCH_HISTOGRAM_H_
-#define TESTS_BENCH_HISTOGRAM_H_
+#pragma once
 
 #include <cstdint>
 #include <vector>
@@ -24,5 +23,3 @@ class Histogram {
 };
 
 }  // namespace fairlead::bench
-
-#endif  // TESTS_BENCH_HISTOGRAM_H_

@@ -1,6 +1,5 @@
 // Holds connections that have exchanged one request and then say nothing: for memory figures.
-#ifndef TESTS_BENCH_IDLE_CLIENT_H_
-#define TESTS_BENCH_IDLE_CLIENT_H_
+#pragma once
 
 #include <netinet/in.h>
 
@@ -11,5 +10,3 @@ namespace fairlead::bench {
 void RunIdleClient(const sockaddr_in& target);
 
 }  // namespace fairlead::bench
-
-#endif  // TESTS_BENCH_IDLE_CLIENT_H_

@@ -10,8 +10,7 @@
 // The pattern repeats after a prime number of bytes, so that buffers of the usual sizes which a
 // proxy mixes up, drops or repeats never verify. Numbers are in host order: both ends are this
 // program.
-#ifndef TESTS_BENCH_MESSAGE_H_
-#define TESTS_BENCH_MESSAGE_H_
+#pragma once
 
 #include <sys/types.h>
 
@@ -60,5 +59,3 @@ void WriteRequest(Kind kind, uint64_t size, uint64_t tag, char* request);
 bool ReadRequest(const char* request, RequestHeader* header);
 
 }  // namespace fairlead::bench
-
-#endif  // TESTS_BENCH_MESSAGE_H_

@@ -1,6 +1,5 @@
 // The real server of the benchmark: answers requests, feeds downloads, verifies uploads.
-#ifndef TESTS_BENCH_SERVER_H_
-#define TESTS_BENCH_SERVER_H_
+#pragma once
 
 #include <netinet/in.h>
 
@@ -11,5 +10,3 @@ namespace fairlead::bench {
 [[noreturn]] void Serve(const sockaddr_in& address);
 
 }  // namespace fairlead::bench
-
-#endif  // TESTS_BENCH_SERVER_H_

@@ -1,7 +1,6 @@
 // TCP sockets for the benchmark's two ends. IPv4 only. Every failure here ends the program with a
 // message: a benchmark that goes on after one would publish wrong numbers.
-#ifndef TESTS_BENCH_SOCKET_H_
-#define TESTS_BENCH_SOCKET_H_
+#pragma once
 
 #include <netinet/in.h>
 
@@ -28,5 +27,3 @@ int CreateEpoll();
 void Watch(int epoll, int fd, uint32_t events, uint64_t data);
 
 }  // namespace fairlead::bench
-
-#endif  // TESTS_BENCH_SOCKET_H_

@@ -1,7 +1,6 @@
 // Counts the system calls of processes through the tracepoint raw_syscalls:sys_enter, which costs
 // them far less than ptrace does: a proxy slowed down by strace batches more than it really would.
-#ifndef TESTS_BENCH_SYSCALL_COUNTER_H_
-#define TESTS_BENCH_SYSCALL_COUNTER_H_
+#pragma once
 
 #include <cstdint>
 #include <vector>
@@ -25,5 +24,3 @@ class SyscallCounter {
 };
 
 }  // namespace fairlead::bench
-
-#endif  // TESTS_BENCH_SYSCALL_COUNTER_H_
