@@ -118,6 +118,14 @@ void EpollRing::SendMessage(int fd, const msghdr* message, uint64_t user_data) {
   Queue(fd, user_data);
 }
 
+void EpollRing::Socket(int family, uint64_t user_data) {
+  const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  Completion completion;
+  completion.user_data = user_data;
+  completion.result = fd >= 0 ? fd : -errno;
+  done_early_.push_back(completion);
+}
+
 void EpollRing::Connect(int fd, const sockaddr* address, socklen_t length, uint64_t user_data) {
   Descriptor& descriptor = At(fd);
   descriptor.writer = Writer::kConnect;
@@ -161,7 +169,7 @@ void EpollRing::Cancel(uint64_t user_data) {
     descriptor.connecting = false;
   }
   fd_of_.erase(found);
-  cancelled_.push_back(completion);
+  done_early_.push_back(completion);
   UpdateInterest(fd, descriptor);
 }
 
@@ -179,7 +187,7 @@ void EpollRing::Close(int fd) {
 
 absl::Span<const Completion> EpollRing::Wait(absl::Duration timeout) {
   completions_.clear();
-  completions_.swap(cancelled_);
+  completions_.swap(done_early_);
   // By index: an attempt may queue nothing, but the vector must survive growth all the same.
   for (size_t i = 0; i < attempts_.size(); ++i) {
     At(attempts_[i]).queued = false;

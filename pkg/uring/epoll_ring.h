@@ -25,6 +25,7 @@ class EpollRing final : public Ring {
   void Receive(int fd, uint64_t user_data) override;
   void Send(int fd, const void* data, size_t size, uint64_t user_data) override;
   void SendMessage(int fd, const msghdr* message, uint64_t user_data) override;
+  void Socket(int family, uint64_t user_data) override;
   void Connect(int fd, const sockaddr* address, socklen_t length, uint64_t user_data) override;
   void Poll(int fd, uint32_t events, uint64_t user_data) override;
   void Cancel(uint64_t user_data) override;
@@ -81,7 +82,7 @@ class EpollRing final : public Ring {
   std::vector<Descriptor> descriptors_;       // by number
   absl::flat_hash_map<uint64_t, int> fd_of_;  // user_data of an outstanding operation -> descriptor
   std::vector<int> attempts_;
-  std::vector<Completion> cancelled_;
+  std::vector<Completion> done_early_;  // cancelled, or complete when queued: for the next Wait
   std::vector<Completion> completions_;
   std::vector<epoll_event> events_;
   RingCounters counters_;

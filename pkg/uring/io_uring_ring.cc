@@ -204,6 +204,14 @@ void IoUringRing::SendMessage(int fd, const msghdr* message, uint64_t user_data)
   io_uring_sqe_set_data64(sqe, user_data);
 }
 
+void IoUringRing::Socket(int family, uint64_t user_data) {
+  io_uring_sqe* sqe = NextSqe();
+  // io_uring_prep_socket of liburing 2.4: Linux 5.19.
+  io_uring_prep_rw(IORING_OP_SOCKET, sqe, family, nullptr, 0,
+                   SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
+  io_uring_sqe_set_data64(sqe, user_data);
+}
+
 void IoUringRing::Connect(int fd, const sockaddr* address, socklen_t length, uint64_t user_data) {
   io_uring_sqe* sqe = NextSqe();
   io_uring_prep_connect(sqe, fd, address, length);

@@ -25,6 +25,7 @@ class IoUringRing final : public Ring {
   void Receive(int fd, uint64_t user_data) override;
   void Send(int fd, const void* data, size_t size, uint64_t user_data) override;
   void SendMessage(int fd, const msghdr* message, uint64_t user_data) override;
+  void Socket(int family, uint64_t user_data) override;
   void Connect(int fd, const sockaddr* address, socklen_t length, uint64_t user_data) override;
   void Poll(int fd, uint32_t events, uint64_t user_data) override;
   void Cancel(uint64_t user_data) override;

@@ -89,6 +89,8 @@ class Ring {
   // Sends all `size` bytes unless an error or a cancellation stops it; result = bytes sent.
   virtual void Send(int fd, const void* data, size_t size, uint64_t user_data) = 0;
   virtual void SendMessage(int fd, const msghdr* message, uint64_t user_data) = 0;
+  // A TCP socket of AF_INET or AF_INET6, non-blocking and close-on-exec; result = its descriptor.
+  virtual void Socket(int family, uint64_t user_data) = 0;
   virtual void Connect(int fd, const sockaddr* address, socklen_t length, uint64_t user_data) = 0;
   // One shot; `events` and the result are poll(2) masks.
   virtual void Poll(int fd, uint32_t events, uint64_t user_data) = 0;

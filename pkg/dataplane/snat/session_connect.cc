@@ -134,7 +134,7 @@ void Session::StartConnect(const SnatService& service, const net::Endpoint& targ
   state_ = State::kConnecting;
   connect_->target = net::SocketAddress(target);
   connect_->started_ns = shard_.now_ns();
-  const int fd = ::socket(connect_->target.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int fd = shard_.TakeSocket(connect_->target.family());
   if (fd < 0) return Reject(RejectionOf(errno));
   fds_[1] = fd;
   if (service.spec->client_address != model::ClientAddress::kNone ||

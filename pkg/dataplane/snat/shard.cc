@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,10 @@ namespace {
 // user_data beside the sessions' (see kOperationMask).
 constexpr uint64_t kListenerTag = 14;
 constexpr uint64_t kMailboxUserData = 15;
+constexpr uint64_t kSocketTag = 13;
+constexpr uint64_t kSocketUserData[] = {0x10 | kSocketTag, 0x20 | kSocketTag};
+constexpr int kSocketFamily[] = {AF_INET, AF_INET6};
+constexpr size_t kSpareSocketsMax = 32;  // of each family
 
 constexpr uint32_t kPeriodicMs = 250;
 constexpr size_t kMailboxCapacity = 4096;
@@ -56,6 +61,9 @@ Shard::Shard(const ShardOptions& options, const base::Clock& clock,
       pool_(*this, options.sessions_max) {}
 
 Shard::~Shard() {
+  for (const SpareSockets& spare : spare_sockets_) {
+    for (const int fd : spare.ready) ::close(fd);
+  }
   for (const auto& pipe : pipes_) {
     ::close(pipe->read_fd);
     ::close(pipe->write_fd);
@@ -79,7 +87,8 @@ void Shard::Run() {
   ArmMailbox();
   // The end: every session closed and every accept joined.
   while (!stopping_ || pool_.in_use() > 0 || !closing_listeners_.empty() ||
-         paused_listeners_ < listeners_.size()) {
+         paused_listeners_ < listeners_.size() ||
+         spare_sockets_[0].coming + spare_sockets_[1].coming > 0) {
     const absl::Span<const uring::Completion> completions = ring_->Wait(NextTimeout());
     UpdateTime();
     for (const uring::Completion& completion : completions) Dispatch(completion);
@@ -88,6 +97,7 @@ void Shard::Run() {
       for (Session* session : std::exchange(starved_, {})) session->ResumeStarved();
     }
     if (now_ms_ - last_periodic_ms_ >= kPeriodicMs) RunPeriodic();
+    RefillSockets();
   }
   ring_->Wait(absl::ZeroDuration());  // submits the last closes
   sessions_active_.store(0, std::memory_order_relaxed);
@@ -115,6 +125,8 @@ void Shard::Dispatch(const uring::Completion& completion) {
   const uint64_t tag = completion.user_data & kOperationMask;
   if (completion.user_data == kMailboxUserData) {
     ReadMailbox();
+  } else if (tag == kSocketTag) {
+    OnSocket(completion);
   } else if (tag == kListenerTag) {
     OnAccept(*reinterpret_cast<Listener*>(completion.user_data & ~kOperationMask), completion);
   } else {
@@ -200,6 +212,36 @@ void Shard::Release(Session& session) {
 
 void Shard::RemoveStarved(Session& session) {
   starved_.erase(std::remove(starved_.begin(), starved_.end(), &session), starved_.end());
+}
+
+int Shard::TakeSocket(int family) {
+  SpareSockets& spare = spare_sockets_[family == AF_INET6];
+  ++spare.taken;
+  if (spare.ready.empty()) {
+    return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  }
+  const int fd = spare.ready.back();
+  spare.ready.pop_back();
+  return fd;
+}
+
+// As many ahead as the last busy turn took, twice; nothing while nobody connects.
+void Shard::RefillSockets() {
+  for (int i = 0; i < 2; ++i) {
+    SpareSockets& spare = spare_sockets_[i];
+    const size_t wanted = stopping_ ? 0 : std::min(kSpareSocketsMax, 2 * spare.taken);
+    spare.taken = 0;
+    for (; spare.ready.size() + spare.coming < wanted; ++spare.coming) {
+      ring_->Socket(kSocketFamily[i], kSocketUserData[i]);
+    }
+  }
+}
+
+void Shard::OnSocket(const uring::Completion& completion) {
+  SpareSockets& spare = spare_sockets_[completion.user_data == kSocketUserData[1]];
+  --spare.coming;
+  // A failure (EMFILE) is met again, and counted, by the session that needs one.
+  if (completion.result >= 0) spare.ready.push_back(completion.result);
 }
 
 ConnectState* Shard::GetConnectState() {

@@ -115,6 +115,9 @@ class Shard {
   const SnatPlan* plan() const { return plan_.get(); }
   scheduler::PersistenceTable& persistence() { return *persistence_; }
 
+  // A fresh TCP socket of the family, made ahead by the ring while connections keep coming, so that
+  // it costs no system call; -1 with errno when there is none. The caller owns it.
+  int TakeSocket(int family);
   ConnectState* GetConnectState();
   void PutConnectState(ConnectState* state);
   SendQueue* GetSendQueue();
@@ -153,6 +156,8 @@ class Shard {
   void Handle(StopSessions& message);
   void RunPeriodic();
   void CutSessions();
+  void RefillSockets();
+  void OnSocket(const uring::Completion& completion);
   void ServeOwnQueue(uint32_t service_id);
   void PublishTicket(uint32_t service_id);
 
@@ -193,6 +198,13 @@ class Shard {
   absl::Duration stop_deadline_ = absl::InfiniteDuration();
   bool stopping_ = false;
 
+  // Sockets made ahead: [0] IPv4, [1] IPv6.
+  struct SpareSockets {
+    std::vector<int> ready;
+    size_t coming = 0;  // asked of the ring
+    size_t taken = 0;   // in this turn
+  };
+  SpareSockets spare_sockets_[2];
   std::vector<std::unique_ptr<ConnectState>> connect_states_;
   std::vector<std::unique_ptr<SendQueue>> send_queues_;
   std::vector<std::unique_ptr<SplicePipe>> pipes_;

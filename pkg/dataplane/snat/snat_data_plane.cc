@@ -21,6 +21,8 @@ namespace {
 
 // Descriptors that are not sessions': listeners, pipes, health checks, admin, logs.
 constexpr uint64_t kDescriptorReserve = 512;
+// Sockets made ahead and pipes of one shard.
+constexpr uint64_t kShardReserve = 192;
 
 int CpusAllowed() {
   cpu_set_t set;
@@ -28,17 +30,17 @@ int CpusAllowed() {
   return std::max(1, CPU_COUNT(&set));
 }
 
-absl::StatusOr<uint32_t> SessionsMax(uint32_t wanted) {
+absl::StatusOr<uint32_t> SessionsMax(uint32_t wanted, int shards_count) {
+  const uint64_t reserve = kDescriptorReserve + kShardReserve * shards_count;
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur < kDescriptorReserve + 2) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "RLIMIT_NOFILE is ", limit.rlim_cur, ": no room for sessions; raise it to ",
-        kDescriptorReserve + 2 * 1024, " at least (ulimit -n, docker --ulimit nofile)"));
+  if (limit.rlim_cur < reserve + 2) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("RLIMIT_NOFILE is ", limit.rlim_cur, ": no room for sessions; raise it to ",
+                     reserve + 2 * 1024, " at least (ulimit -n, docker --ulimit nofile)"));
   }
   // Two descriptors a session; 4 M sessions are beyond any host's ports.
-  const uint64_t possible =
-      std::min<uint64_t>((limit.rlim_cur - kDescriptorReserve) / 2, 4'000'000);
+  const uint64_t possible = std::min<uint64_t>((limit.rlim_cur - reserve) / 2, 4'000'000);
   return static_cast<uint32_t>(wanted == 0 ? possible : std::min<uint64_t>(wanted, possible));
 }
 
@@ -124,9 +126,9 @@ SnatDataPlane::~SnatDataPlane() { Stop(absl::ZeroDuration()); }
 
 absl::StatusOr<std::unique_ptr<SnatDataPlane>> SnatDataPlane::Create(SnatOptions options,
                                                                      const base::Clock& clock) {
-  const absl::StatusOr<uint32_t> sessions_max = SessionsMax(options.sessions_max);
-  if (!sessions_max.ok()) return sessions_max.status();
   const int shards_count = options.shards > 0 ? options.shards : CpusAllowed();
+  const absl::StatusOr<uint32_t> sessions_max = SessionsMax(options.sessions_max, shards_count);
+  if (!sessions_max.ok()) return sessions_max.status();
   std::unique_ptr<SnatDataPlane> plane(new SnatDataPlane(clock, shards_count));
   plane->sessions_max_ = *sessions_max;
   {
