@@ -18,8 +18,6 @@ namespace {
 
 using Kind = YamlNode::Kind;
 
-constexpr size_t kFieldBytesMax = 256;
-
 bool AllDigits(absl::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), absl::ascii_isdigit);
 }

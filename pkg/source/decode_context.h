@@ -22,6 +22,9 @@ namespace fairlead::source {
 // After so many errors of one object further ones are not told.
 inline constexpr size_t kFindingsPerObjectMax = 100;
 
+// Of the path of a field in a finding, which may hold the user's own words.
+inline constexpr size_t kFieldBytesMax = 256;
+
 class DecodeContext {
  public:
   // `object` as in model::Finding, printable already. `file` is borrowed.

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
+#include "pkg/model/suggestion.h"
 #include "pkg/source/decode_context.h"
 
 namespace fairlead::source {
@@ -70,6 +71,7 @@ std::vector<model::Finding> MergeFindings(std::vector<model::Finding> decoded,
     if (std::any_of(merged.begin(), merged.begin() + decoded_count, explains)) continue;
     const YamlNode& place = NodeAt(root, finding.field);
     finding.object = object;
+    finding.field = model::Printable(finding.field, kFieldBytesMax);  // label keys are any text
     finding.location.line = place.line;
     finding.location.column = place.column;
     merged.push_back(std::move(finding));

@@ -24,6 +24,7 @@ struct Refusal {
   std::string message;
 };
 
+constexpr size_t kMessageBytesMax = 256;
 constexpr absl::string_view kStringTag = "tag:yaml.org,2002:str";
 
 // Builds the tree from the parser's events.
@@ -184,7 +185,10 @@ YamlDocument ParseYamlDocument(const YamlChunk& chunk) {
   } catch (const Refusal& refusal) {
     document.problem = ProblemAt(chunk, refusal.mark, refusal.message);
   } catch (const YAML::Exception& error) {
-    document.problem = ProblemAt(chunk, error.mark, absl::StrCat("YAML syntax error: ", error.msg));
+    // The message may quote a character of the text as it is.
+    document.problem = ProblemAt(
+        chunk, error.mark,
+        absl::StrCat("YAML syntax error: ", model::Printable(error.msg, kMessageBytesMax)));
   } catch (const std::exception& error) {
     document.problem =
         YamlProblem{chunk.first_line, 1, absl::StrCat("the YAML parser failed: ", error.what())};

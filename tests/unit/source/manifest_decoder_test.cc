@@ -229,10 +229,11 @@ TEST(ManifestDecoderTest, RefusesBombsAndKeepsTheOtherDocuments) {
 }
 
 TEST(ManifestDecoderTest, HostileNamesCannotSteerATerminal) {
-  for (const std::string& line :
-       FindingsOf("apiVersion: lb.fairlead.dev/v1alpha1\nkind: \"\\e[2J\"\n"
-                  "metadata: {name: \"x\\ny\"}\n\"\\e]0;\": 1\n---\n" +
-                  Header("VIP", "\"a\\e[2Jb\"") + "spec: {\"\\e[1m\": 1}\n")) {
+  for (const std::string& line : FindingsOf(
+           "apiVersion: lb.fairlead.dev/v1alpha1\nkind: \"\\e[2J\"\n"
+           "metadata: {name: \"x\\ny\"}\n\"\\e]0;\": 1\n---\n" +
+           Header("VIP", "\"a\\e[2Jb\"") + "spec: {\"\\e[1m\": 1}\n---\n" +
+           Header("RealServer", "a, labels: {\"x\\ny\": z}") + "spec: {address: 10.0.0.1}\n")) {
     EXPECT_EQ(line.find_first_of("\033\n"), std::string::npos) << line;
   }
 }

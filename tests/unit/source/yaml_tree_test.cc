@@ -85,6 +85,11 @@ TEST(YamlTreeTest, EndsWhereBracketsDoNotMatch) {
       std::string::npos);
 }
 
+// Found by fuzzing: the parser's message quotes the character, here its mark of the end.
+TEST(YamlTreeTest, MessagesOfTheParserArePrintable) {
+  EXPECT_NE(ProblemOf("{\"a\\").find("\\x04"), std::string::npos);
+}
+
 TEST(YamlTreeTest, RefusesTagsButThatOfStrings) {
   EXPECT_NE(ProblemOf("a: !!python/object x\n").find("tag"), std::string::npos);
   EXPECT_NE(ProblemOf("a: !custom {b: 1}\n").find("tag"), std::string::npos);
