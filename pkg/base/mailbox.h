@@ -41,12 +41,14 @@ class Mailbox {
       messages_.push_back(std::move(message));
     }
     const uint64_t one = 1;
-    // The write can only fail with EAGAIN when the counter is saturated: then it is readable anyway.
+    // The write can only fail with EAGAIN when the counter is saturated: then it is readable
+    // anyway.
     [[maybe_unused]] ssize_t written = ::write(wake_.get(), &one, sizeof(one));
     return true;
   }
 
-  // Owner thread only. Takes everything that waits, in the order of posting, and clears the eventfd.
+  // Owner thread only. Takes everything that waits, in the order of posting, and clears the
+  // eventfd.
   std::vector<T> Drain() {
     uint64_t count = 0;
     [[maybe_unused]] ssize_t got = ::read(wake_.get(), &count, sizeof(count));

@@ -135,7 +135,7 @@ void Session::DropQueues() {
   for (Direction& direction : directions_) {
     if (SendQueue* queue = direction.queue; queue != nullptr) {
       for (size_t i = queue->head; i < queue->slices.size(); ++i) {
-        shard_.ring().ReleaseBuffer(queue->slices[i]);
+        shard_.ReleaseSlice(queue->slices[i]);
       }
       shard_.PutSendQueue(queue);
     }

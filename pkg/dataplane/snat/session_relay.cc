@@ -50,7 +50,7 @@ void Session::OnReceive(int direction, const uring::Completion& completion) {
 void Session::OnReceived(int direction, const uring::BufferSlice& slice) {
   Direction& flow = directions_[direction];
   if (flow.queue == nullptr) flow.queue = shard_.GetSendQueue();
-  flow.queue->slices.push_back(slice);
+  flow.queue->slices.push_back(shard_.Keep(slice));
   flow.queued_bytes += slice.size;
   CountBytes(direction, slice.size);
   NotePiece(direction, slice.size);
@@ -164,7 +164,7 @@ void Session::OnSend(int direction, int result) {
 void Session::PopSent(Direction& flow) {
   SendQueue& queue = *flow.queue;
   for (size_t i = 0; i < queue.in_flight; ++i) {
-    shard_.ring().ReleaseBuffer(queue.slices[queue.head + i]);
+    shard_.ReleaseSlice(queue.slices[queue.head + i]);
   }
   queue.head += queue.in_flight;
   queue.in_flight = 0;

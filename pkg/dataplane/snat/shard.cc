@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "pkg/base/log.h"
@@ -20,6 +22,14 @@ constexpr uint64_t kSocketTag = 13;
 constexpr uint64_t kSocketUserData[] = {0x10 | kSocketTag, 0x20 | kSocketTag};
 constexpr int kSocketFamily[] = {AF_INET, AF_INET6};
 constexpr size_t kSpareSocketsMax = 32;  // of each family
+
+// One buffer takes the pieces of many sessions, so a large one costs no memory; with 64 KiB an
+// answer of 16 KiB is cut in two by a buffer's end once in four times (with 16 KiB: nearly always,
+// which cost 12 % CPU and one segment in five). 4,096 of them are 256 MiB, beyond which pieces are
+// kept in private copies.
+constexpr uint32_t kReceiveBufferBytes = 64 * 1024;
+constexpr uint32_t kReceiveBuffersMax = 4096;
+constexpr uint64_t kPrivateBytesMax = 256 * 1024 * 1024;
 
 constexpr uint32_t kPeriodicMs = 250;
 constexpr size_t kMailboxCapacity = 4096;
@@ -37,8 +47,11 @@ absl::StatusOr<std::unique_ptr<Shard>> Shard::Create(
   std::unique_ptr<Shard> shard(new Shard(options, clock, std::move(persistence)));
   uring::RingOptions ring_options;
   ring_options.engine = options.engine;
-  // A small first step: idle connections need none; the ring grows with use.
-  ring_options.buffers_start = 32;
+  // A small first step, which also fits a core's cache: idle connections need none, and the ring
+  // grows with use.
+  ring_options.buffers_start = 4;
+  ring_options.buffer_size = kReceiveBufferBytes;
+  ring_options.buffers_max = kReceiveBuffersMax;
   absl::StatusOr<std::unique_ptr<uring::Ring>> ring =
       uring::Ring::Create(ring_options, fallback_reason);
   if (!ring.ok()) return ring.status();
@@ -242,6 +255,22 @@ void Shard::OnSocket(const uring::Completion& completion) {
   --spare.coming;
   // A failure (EMFILE) is met again, and counted, by the session that needs one.
   if (completion.result >= 0) spare.ready.push_back(completion.result);
+}
+
+uring::BufferSlice Shard::Keep(const uring::BufferSlice& slice) {
+  if (!ring_->buffers_short() || private_bytes_ + slice.size > kPrivateBytesMax) return slice;
+  char* copy = static_cast<char*>(::malloc(slice.size));
+  if (copy == nullptr) return slice;
+  std::memcpy(copy, slice.data, slice.size);
+  private_bytes_ += slice.size;
+  ring_->ReleaseBuffer(slice);
+  return {copy, slice.size, kPrivateBuffer};
+}
+
+void Shard::ReleaseSlice(const uring::BufferSlice& slice) {
+  if (slice.buffer != kPrivateBuffer) return ring_->ReleaseBuffer(slice);
+  private_bytes_ -= slice.size;
+  ::free(const_cast<char*>(slice.data));
 }
 
 ConnectState* Shard::GetConnectState() {

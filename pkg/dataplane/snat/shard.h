@@ -76,6 +76,9 @@ struct StopSessions {
 };
 using ShardMessage = std::variant<UpdatePlan, ServeQueue, StopAccepting, StopSessions>;
 
+// BufferSlice::buffer of a private copy.
+inline constexpr uint16_t kPrivateBuffer = 0xffff;
+
 struct ShardOptions {
   int index = 0;
   uring::Engine engine = uring::Engine::kAuto;
@@ -118,6 +121,10 @@ class Shard {
   // A fresh TCP socket of the family, made ahead by the ring while connections keep coming, so that
   // it costs no system call; -1 with errno when there is none. The caller owns it.
   int TakeSocket(int family);
+  // A received piece that will wait: while the ring's buffers are short it moves to a private copy,
+  // so that a thousand slow readers pin their bytes and not the buffers that everybody shares.
+  uring::BufferSlice Keep(const uring::BufferSlice& slice);
+  void ReleaseSlice(const uring::BufferSlice& slice);
   ConnectState* GetConnectState();
   void PutConnectState(ConnectState* state);
   SendQueue* GetSendQueue();
@@ -209,6 +216,7 @@ class Shard {
   std::vector<std::unique_ptr<SendQueue>> send_queues_;
   std::vector<std::unique_ptr<SplicePipe>> pipes_;
   size_t pipes_in_use_ = 0;
+  uint64_t private_bytes_ = 0;
 
   std::atomic<uint64_t> applied_revision_{0};
   std::atomic<uint32_t> sessions_active_{0};
