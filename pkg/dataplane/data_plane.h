@@ -35,15 +35,15 @@ struct ApplyResult {
 
 // Why a client was turned away.
 enum class Rejection {
-  kNoServer,        // no eligible real server (and fallback Reset)
-  kVipLimit,        // the VIP's maxConnections
-  kQueueFull,       // 1,024 clients wait already
-  kQueueTimeout,    // waited connect time-out x 5
-  kConnectFailed,   // every candidate was tried
-  kSessionLimit,    // the process has no session slot left
-  kNoDescriptor,    // EMFILE, ENFILE
-  kNoMemory,        // ENOMEM, ENOBUFS from the kernel
-  kNoSourcePort,    // EADDRNOTAVAIL towards a real server
+  kNoServer,       // no eligible real server (and fallback Reset)
+  kVipLimit,       // the VIP's maxConnections
+  kQueueFull,      // 1,024 clients wait already
+  kQueueTimeout,   // waited connect time-out x 5
+  kConnectFailed,  // every candidate was tried
+  kSessionLimit,   // the process has no session slot left
+  kNoDescriptor,   // EMFILE, ENFILE
+  kNoMemory,       // ENOMEM, ENOBUFS from the kernel
+  kNoSourcePort,   // EADDRNOTAVAIL towards a real server
 };
 inline constexpr size_t kRejectionCount = 9;
 // "no_server", "vip_limit", ...: metric label values.
@@ -65,8 +65,8 @@ struct ServerObservation {
   uint64_t connections_active = 0;
   uint64_t connections_total = 0;
   uint64_t connect_failures_total = 0;
-  uint64_t sessions_cut_total = 0;        // reset by us: unreachable, halt grace, drain deadline
-  uint64_t resets_total = 0;              // the real server reset an established connection
+  uint64_t sessions_cut_total = 0;  // reset by us: unreachable, halt grace, drain deadline
+  uint64_t resets_total = 0;        // the real server reset an established connection
   uint64_t idle_timeouts_total = 0;
   uint64_t bytes_to_server_total = 0;
   uint64_t bytes_from_server_total = 0;
@@ -75,10 +75,10 @@ struct ServerObservation {
 struct ServiceObservation {
   uint32_t service_id = 0;
   uint64_t connections_active = 0;
-  uint64_t connections_total = 0;         // accepted
+  uint64_t connections_total = 0;  // accepted
   uint64_t queue_length = 0;
-  uint64_t retries_total = 0;             // connect attempts after the first
-  uint64_t fallback_total = 0;            // sent to the fallback server
+  uint64_t retries_total = 0;   // connect attempts after the first
+  uint64_t fallback_total = 0;  // sent to the fallback server
   uint64_t client_resets_total = 0;
   std::array<uint64_t, kRejectionCount> rejections_total{};
   std::array<uint64_t, kConnectLatencyBounds.size() + 1> connect_latency_buckets{};
@@ -88,8 +88,8 @@ struct ServiceObservation {
 };
 
 struct PlaneObservation {
-  std::string engine;           // "io_uring", "epoll"
-  std::string engine_reason;    // why not io_uring, with the fix; "" when nothing to say
+  std::string engine;             // "io_uring", "epoll"
+  std::string engine_reason;      // why not io_uring, with the fix; "" when nothing to say
   uint64_t applied_revision = 0;  // every shard uses at least this plan
   uint64_t sessions_active = 0;
   uint64_t sessions_max = 0;
@@ -103,10 +103,10 @@ struct PlaneObservation {
 
 // What would happen to a client; see `fairlead explain`.
 struct Explanation {
-  std::string server;               // "" = none
+  std::string server;  // "" = none
   net::Endpoint server_endpoint;
-  std::string reason;               // one sentence
-  std::vector<std::string> details; // one line per server: weight, connections, state, verdict
+  std::string reason;                // one sentence
+  std::vector<std::string> details;  // one line per server: weight, connections, state, verdict
 };
 
 // Apply: controller thread. Observe, Explain, Stop: any thread; no Apply after Stop.
