@@ -19,7 +19,8 @@ namespace fairlead::dataplane {
 // Where a VIP address was found on this host.
 struct AddressOutcome {
   net::IpAddress address;
-  std::string interface;  // "" = not on this host yet: listening all the same (IP_FREEBIND)
+  // Its interface, or "local route"; "" = not on this host yet: listening all the same (IP_FREEBIND).
+  std::string interface;
 };
 
 struct ServiceOutcome {

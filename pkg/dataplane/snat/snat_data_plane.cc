@@ -67,6 +67,17 @@ InterfaceOf HostAddresses() {
   return interfaces;
 }
 
+// Where the host has the address: an interface, or a route of type local (127.0.0.0/8, or
+// `ip route add local 192.0.2.0/24 dev lo`), which a bind(2) without IP_FREEBIND tells.
+std::string WhereIs(const net::IpAddress& address, const InterfaceOf& interfaces) {
+  const auto found = interfaces.find(address);
+  if (found != interfaces.end()) return found->second;
+  const net::SocketAddress probe(net::Endpoint{address, 0});
+  const base::UniqueFd fd(::socket(probe.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const bool local = fd.valid() && ::bind(fd.get(), &probe.generic, probe.length) == 0;
+  return local ? "local route" : "";
+}
+
 // Whether somebody serves this port now.
 bool HasServer(const PlanService& service, uint16_t port) {
   return std::any_of(service.servers.begin(), service.servers.end(), [&](const PlanServer& s) {
@@ -161,8 +172,7 @@ ApplyResult SnatDataPlane::Apply(std::shared_ptr<const ForwardingPlan> plan) {
     ServiceOutcome& outcome = result.services.emplace_back();
     outcome.service_id = service->spec->id;
     for (const net::IpAddress& address : service->spec->addresses) {
-      const auto found = interfaces.find(address);
-      outcome.addresses.push_back({address, found == interfaces.end() ? "" : found->second});
+      outcome.addresses.push_back({address, WhereIs(address, interfaces)});
     }
   }
   std::vector<UpdatePlan> updates(shards_.size());
