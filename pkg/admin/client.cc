@@ -41,10 +41,16 @@ std::string ErrorText(const std::string& body, int http_status) {
   return absl::StrCat("HTTP ", http_status, ", and not from Fairlead's admin API");
 }
 
+std::string CauseText(httplib::Error error) {
+  if (error == httplib::Error::Connection) return "connection refused or timed out";
+  if (error == httplib::Error::Read) return "it closed the connection without an answer";
+  return httplib::to_string(error);
+}
+
 absl::StatusOr<std::string> ToBody(const net::Endpoint& admin, const httplib::Result& result) {
   if (!result) {
     return absl::UnavailableError(absl::StrCat(
-        "no daemon answers at ", admin.ToString(), " (", httplib::to_string(result.error()),
+        "no daemon answers at ", admin.ToString(), " (", CauseText(result.error()),
         "); is `fairlead run` running on this host? If its admin API listens elsewhere, use "
         "--admin ADDR:PORT or set FAIRLEAD_ADMIN"));
   }
