@@ -4,12 +4,12 @@ import itertools
 import time
 
 from harness.case import LabCase
-from harness.fairlead import Fairlead, inline, real_server, vip
+from harness.fairlead import ENGINE, Fairlead, inline, real_server, vip
 from harness.load import Load
 from harness.netns import SERVERS, VIP4, VIP6
 from harness.pressure import cpu_pressure
 
-EDITS = 1000
+EDITS = 1000 if ENGINE == "auto" else 200
 PROMISED = 0.100
 # The promise holds for a host that has CPU time left; on a starved one only this is asked for.
 STARVED = 1.0
