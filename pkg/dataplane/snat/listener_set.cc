@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -16,6 +17,9 @@ namespace {
 
 // listen(2): capped by net.core.somaxconn.
 constexpr int kBacklog = 65535;
+// Listeners leave the last descriptors to others: whoever declared too many ports must be able to
+// have the correction read, and the status shown.
+constexpr rlim_t kDescriptorsLeft = 64;
 
 std::string BindAdvice(int error, const net::Endpoint& endpoint) {
   switch (error) {
@@ -70,6 +74,12 @@ absl::StatusOr<base::UniqueFd> OpenListener(const net::Endpoint& endpoint, Liste
   const net::SocketAddress address(endpoint);
   base::UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return ListenError(errno, "socket for", endpoint);
+  // open(2): a new descriptor is the lowest that is free.
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+      static_cast<rlim_t>(fd.get()) + kDescriptorsLeft >= limit.rlim_cur) {
+    return ListenError(EMFILE, "socket for", endpoint);
+  }
   if (absl::Status status = SetListenerOptions(fd.get(), endpoint); !status.ok()) return status;
   if (::bind(fd.get(), &address.generic, address.length) != 0) {
     return ListenError(errno, "bind", endpoint);
