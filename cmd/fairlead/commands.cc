@@ -18,10 +18,6 @@
 namespace fairlead::cmd {
 namespace {
 
-constexpr CommandSpec kCheckCommand = {
-    "check", "PATH", "Validates manifests and prints every finding with its file and line.", {}};
-constexpr CommandSpec kPresetsCommand = {
-    "presets", "[NAME]", "Lists the vendors' port lists, or shows one.", {}};
 constexpr CommandSpec kDoctorCommand = {"doctor", "", "Checks this host and its paths.", {}};
 constexpr CommandSpec kPrepareCommand = {
     "prepare-realserver", "", "Prints the script that prepares a real server for mode DR.", {}};
@@ -53,13 +49,13 @@ int UnknownCommand(const std::string& name) {
 absl::Span<const Command> AllCommands() {
   static const Command kCommands[] = {
       {kRunCommand, RunRun},
-      {kCheckCommand, RunCheck},
+      {kCheckSpec, RunCheck},
       {kStatusCommand, RunStatus},
       {kDrainCommand, RunDrain},
       {kHaltCommand, RunHalt},
       {kOnlineCommand, RunOnline},
       {kExplainCommand, RunExplain},
-      {kPresetsCommand, RunPresets},
+      {kPresetsSpec, RunPresets},
       {kCompletionCommand, RunCompletion},
       {kVersionCommand, RunVersion},
       {kDoctorCommand, nullptr},

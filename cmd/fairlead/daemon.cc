@@ -121,7 +121,7 @@ absl::Status Daemon::StartPlane() {
     auto takeover = TakeOver::Begin(dataplane::snat::HandoverPath(node_.state_directory));
     if (takeover.ok()) {
       takeover_ = *std::move(takeover);
-      snat.inherited = takeover_->TakeListeners();
+      snat.inherited = takeover_->Take();
     } else if (absl::IsNotFound(takeover.status())) {
       base::LogInfo("nothing to take over; starting as usual",
                     {{"reason", std::string(takeover.status().message())}});
@@ -190,7 +190,7 @@ absl::Status Daemon::CommitTakeOver() {
 void Daemon::StartHandover() {
   auto handover = HandoverServer::Create(
       dataplane::snat::HandoverPath(node_.state_directory),
-      [this] { return plane_->DuplicateListeners(); }, [this] { OnReleased(); });
+      [this] { return plane_->DuplicateState(); }, [this] { OnReleased(); });
   if (handover.ok()) {
     handover_ = *std::move(handover);
     return;

@@ -1,5 +1,15 @@
 #include "pkg/scheduler/persistence_table.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "pkg/base/errno_status.h"
+
 namespace fairlead::scheduler {
 namespace {
 
@@ -20,7 +30,38 @@ uint32_t Age(uint64_t entry, uint32_t now) {
 
 }  // namespace
 
-PersistenceTable::PersistenceTable() : buckets_(new Bucket[kBuckets]) {}
+absl::StatusOr<std::unique_ptr<PersistenceTable>> PersistenceTable::Create(base::UniqueFd shared) {
+  constexpr off_t kBytes = sizeof(Bucket) * kBuckets;
+  base::UniqueFd memory = std::move(shared);
+  if (memory.valid()) {
+    struct stat status {};
+    if (::fstat(memory.get(), &status) != 0 || status.st_size != kBytes) {
+      return absl::InvalidArgumentError(absl::StrCat("the other process's persistence table has ",
+                                                     status.st_size, " bytes, not ", kBytes));
+    }
+  } else {
+    memory.Reset(::memfd_create("fairlead-persistence", MFD_CLOEXEC));
+    if (!memory.valid() || ::ftruncate(memory.get(), kBytes) != 0) {
+      return base::LastErrnoStatus("memory for the persistence table");
+    }
+  }
+  void* mapped =
+      ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memory.get(), 0);
+  if (mapped == MAP_FAILED) return base::LastErrnoStatus("map the persistence table");
+  // Fresh memory is zero, and entries of zero are empty: nothing to construct.
+  static_assert(std::atomic<uint64_t>::is_always_lock_free);
+  return std::unique_ptr<PersistenceTable>(
+      new PersistenceTable(std::move(memory), static_cast<Bucket*>(mapped)));
+}
+
+PersistenceTable::PersistenceTable(base::UniqueFd memory, Bucket* buckets)
+    : memory_(std::move(memory)), buckets_(buckets) {}
+
+PersistenceTable::~PersistenceTable() { ::munmap(buckets_, sizeof(Bucket) * kBuckets); }
+
+base::UniqueFd PersistenceTable::DuplicateFd() const {
+  return base::UniqueFd(::fcntl(memory_.get(), F_DUPFD_CLOEXEC, 0));
+}
 
 std::optional<uint16_t> PersistenceTable::Find(uint64_t key, uint32_t now_seconds,
                                                uint32_t timeout_seconds) const {

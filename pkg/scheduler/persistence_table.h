@@ -15,6 +15,9 @@
 #include <memory>
 #include <optional>
 
+#include "absl/status/statusor.h"
+#include "pkg/base/unique_fd.h"
+
 namespace fairlead::scheduler {
 
 class PersistenceTable {
@@ -22,7 +25,15 @@ class PersistenceTable {
   static constexpr uint32_t kBuckets = 1 << 14;
   static constexpr uint32_t kEntriesPerBucket = 8;
 
-  PersistenceTable();
+  // `shared` is DuplicateFd() of another process's table, or invalid for a new one. Error: the
+  // memory cannot be had, or the file is not a table of this layout.
+  static absl::StatusOr<std::unique_ptr<PersistenceTable>> Create(base::UniqueFd shared);
+  ~PersistenceTable();
+  PersistenceTable(const PersistenceTable&) = delete;
+  PersistenceTable& operator=(const PersistenceTable&) = delete;
+
+  // A duplicate for another process; invalid when descriptors are short.
+  base::UniqueFd DuplicateFd() const;
 
   // `key` is a well-mixed hash of the VIP and the client's prefix. `now_seconds` counts from any
   // start and may wrap at 2^24 (194 days; time-outs end at 7 days). All functions are thread-safe.
@@ -38,7 +49,10 @@ class PersistenceTable {
     std::array<std::atomic<uint64_t>, kEntriesPerBucket> entries{};
   };
 
-  const std::unique_ptr<Bucket[]> buckets_;
+  PersistenceTable(base::UniqueFd memory, Bucket* buckets);
+
+  const base::UniqueFd memory_;
+  Bucket* const buckets_;  // mapped, kBuckets of them
 };
 
 }  // namespace fairlead::scheduler

@@ -24,6 +24,7 @@ constexpr char kHello[] = "fairlead-takeover 1\n";
 constexpr char kReady[] = "ready\n";
 constexpr char kReleased[] = "released\n";
 constexpr char kEnd[] = "end\n";
+constexpr char kPersistence[] = "persistence\n";
 // unix(7): SCM_MAX_FD is 253. One message: "sockets ENDPOINT ENDPOINT ...\n" with as many
 // descriptors. SOCK_SEQPACKET keeps the messages apart.
 constexpr size_t kSocketsPerMessage = 128;
@@ -108,7 +109,8 @@ absl::StatusOr<Message> ReceiveMessage(int connection) {
   return message;
 }
 
-absl::Status SendListeners(int connection, const std::vector<ListeningSocket>& sockets) {
+absl::Status SendState(int connection, const HandedOver& state) {
+  const std::vector<ListeningSocket>& sockets = state.listeners;
   for (size_t begin = 0; begin < sockets.size(); begin += kSocketsPerMessage) {
     std::string text = "sockets";
     std::vector<int> fds;
@@ -118,10 +120,18 @@ absl::Status SendListeners(int connection, const std::vector<ListeningSocket>& s
     }
     if (absl::Status status = SendMessage(connection, text, fds); !status.ok()) return status;
   }
+  if (state.persistence.valid()) {
+    absl::Status status = SendMessage(connection, kPersistence, {state.persistence.get()});
+    if (!status.ok()) return status;
+  }
   return SendMessage(connection, kEnd, {});
 }
 
-absl::Status AddListeners(Message message, std::vector<ListeningSocket>* sockets) {
+absl::Status AddState(Message message, HandedOver* state) {
+  if (message.text == kPersistence && message.fds.size() == 1) {
+    state->persistence = std::move(message.fds[0]);
+    return absl::OkStatus();
+  }
   const std::vector<std::string> words = absl::StrSplit(message.text, ' ');
   if (words.empty() || words[0] != "sockets" || words.size() != message.fds.size() + 1) {
     return absl::InternalError(
@@ -131,7 +141,7 @@ absl::Status AddListeners(Message message, std::vector<ListeningSocket>* sockets
   for (size_t i = 0; i < message.fds.size(); ++i) {
     const absl::StatusOr<net::Endpoint> endpoint = net::Endpoint::Parse(words[i + 1]);
     if (!endpoint.ok()) return endpoint.status();
-    sockets->push_back({*endpoint, std::move(message.fds[i])});
+    state->listeners.push_back({*endpoint, std::move(message.fds[i])});
   }
   return absl::OkStatus();
 }
@@ -150,7 +160,7 @@ std::string HandoverPath(const std::string& state_directory) {
 }
 
 absl::StatusOr<std::unique_ptr<HandoverServer>> HandoverServer::Create(
-    const std::string& path, std::function<std::vector<ListeningSocket>()> duplicate,
+    const std::string& path, std::function<HandedOver()> duplicate,
     std::function<void()> on_released) {
   const absl::StatusOr<sockaddr_un> address = UnixAddress(path);
   if (!address.ok()) return address.status();
@@ -167,7 +177,7 @@ absl::StatusOr<std::unique_ptr<HandoverServer>> HandoverServer::Create(
 }
 
 HandoverServer::HandoverServer(base::UniqueFd listener, base::UniqueFd stop, std::string path,
-                               std::function<std::vector<ListeningSocket>()> duplicate,
+                               std::function<HandedOver()> duplicate,
                                std::function<void()> on_released)
     : listener_(std::move(listener)),
       stop_(std::move(stop)),
@@ -203,7 +213,7 @@ void HandoverServer::Serve(int connection) {
   absl::StatusOr<Message> hello = ReceiveMessage(connection);
   if (!hello.ok() || hello->text != kHello) return;
   base::LogInfo("another process takes over: handing it the listening sockets");
-  if (absl::Status status = SendListeners(connection, duplicate_()); !status.ok()) {
+  if (absl::Status status = SendState(connection, duplicate_()); !status.ok()) {
     base::LogWarning("takeover failed; this process goes on",
                      {{"reason", std::string(status.message())}});
     return;
@@ -241,7 +251,7 @@ absl::StatusOr<std::unique_ptr<TakeOver>> TakeOver::Begin(const std::string& pat
     absl::StatusOr<Message> message = ReceiveMessage(fd);
     if (!message.ok()) return message.status();
     if (message->text == kEnd) return takeover;
-    absl::Status added = AddListeners(*std::move(message), &takeover->listeners_);
+    absl::Status added = AddState(*std::move(message), &takeover->handed_over_);
     if (!added.ok()) return added;
   }
 }

@@ -1,4 +1,5 @@
-// Handing the listening sockets to a new process without losing a SYN (`fairlead run --takeover`).
+// Handing the listening sockets (and the table of persistent clients) to a new process without
+// losing a SYN (`fairlead run --takeover`).
 //
 //   old process: HandoverServer on <state directory>/takeover.sock
 //   new process: TakeOver::Begin --"fairlead-takeover 1"--> old: sockets by SCM_RIGHTS (unix(7))
@@ -35,21 +36,20 @@ class HandoverServer {
   // this process to drain and exit. Errors: the path cannot be bound (missing or read-only
   // directory).
   static absl::StatusOr<std::unique_ptr<HandoverServer>> Create(
-      const std::string& path, std::function<std::vector<ListeningSocket>()> duplicate,
+      const std::string& path, std::function<HandedOver()> duplicate,
       std::function<void()> on_released);
   ~HandoverServer();
 
  private:
   HandoverServer(base::UniqueFd listener, base::UniqueFd stop, std::string path,
-                 std::function<std::vector<ListeningSocket>()> duplicate,
-                 std::function<void()> on_released);
+                 std::function<HandedOver()> duplicate, std::function<void()> on_released);
   void Run();
   void Serve(int connection);
 
   base::UniqueFd listener_;
   base::UniqueFd stop_;
   const std::string path_;
-  const std::function<std::vector<ListeningSocket>()> duplicate_;
+  const std::function<HandedOver()> duplicate_;
   const std::function<void()> on_released_;
   bool released_ = false;  // the path belongs to the new process now
   std::thread thread_;
@@ -61,8 +61,8 @@ class TakeOver {
   // NotFound when no process serves `path` (the message says what to do).
   static absl::StatusOr<std::unique_ptr<TakeOver>> Begin(const std::string& path);
 
-  // The sockets; call once.
-  std::vector<ListeningSocket> TakeListeners() { return std::move(listeners_); }
+  // The sockets and the persistence table; call once.
+  HandedOver Take() { return std::move(handed_over_); }
   // Tells the old process to let go; returns when it has. After an error the caller should stop:
   // the old process may still be accepting.
   absl::Status Commit(absl::Duration timeout);
@@ -71,7 +71,7 @@ class TakeOver {
   explicit TakeOver(base::UniqueFd connection) : connection_(std::move(connection)) {}
 
   base::UniqueFd connection_;
-  std::vector<ListeningSocket> listeners_;
+  HandedOver handed_over_;
 };
 
 }  // namespace fairlead::dataplane::snat

@@ -19,6 +19,12 @@ struct ListeningSocket {
   base::UniqueFd fd;
 };
 
+// What a process gives to the one that takes over from it.
+struct HandedOver {
+  std::vector<ListeningSocket> listeners;
+  base::UniqueFd persistence;  // scheduler::PersistenceTable; invalid when it was not given
+};
+
 // What a listener does with a SYN.
 enum class ListenerKind : uint8_t {
   kAccept,

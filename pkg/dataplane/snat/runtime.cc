@@ -1,5 +1,7 @@
 #include "pkg/dataplane/snat/runtime.h"
 
+#include <algorithm>
+
 #include "pkg/dataplane/snat/snat_plan.h"
 #include "pkg/scheduler/stable_hash.h"
 
@@ -31,6 +33,18 @@ PortObservation ObservePort(const PortRuntime& port) {
     sum.bytes_to_client_total += shard.bytes_to_client.value();
   }
   return sum;
+}
+
+// The first free number from the hash on.
+uint16_t FreeSlot(const ServiceRuntime& service, uint64_t name_hash) {
+  auto slot = static_cast<uint16_t>(name_hash);
+  const auto is_taken = [&] {
+    return std::any_of(service.servers.begin(), service.servers.end(), [slot](const auto& entry) {
+      return entry.second != nullptr && entry.second->slot == slot;
+    });
+  };
+  while (is_taken()) ++slot;
+  return slot;
 }
 
 }  // namespace
@@ -71,8 +85,9 @@ std::shared_ptr<ServerRuntime> RuntimeRegistry::Server(ServiceRuntime& service, 
                                                        const std::string& name) {
   std::shared_ptr<ServerRuntime>& server = service.servers[id];
   if (server == nullptr) {
-    server = std::make_shared<ServerRuntime>(id, service.next_slot++, scheduler::StableHash(name),
-                                             shards_count_);
+    const uint64_t name_hash = scheduler::StableHash(name);
+    server =
+        std::make_shared<ServerRuntime>(id, FreeSlot(service, name_hash), name_hash, shards_count_);
   }
   return server;
 }

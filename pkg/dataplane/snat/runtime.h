@@ -38,7 +38,9 @@ struct ServerRuntime {
       : id(id), slot(slot), name_hash(name_hash), shards(shards_count) {}
 
   const uint32_t id;
-  const uint16_t slot;  // small number within the service, for the persistence table
+  // Its number within the service, for the persistence table: from its name, so that it is the same
+  // in a process that takes the table over.
+  const uint16_t slot;
   const uint64_t name_hash;
   alignas(64) std::atomic<uint32_t> connections{0};  // connecting or relaying, all shards
   std::vector<ServerShardState> shards;
@@ -85,7 +87,6 @@ struct ServiceRuntime {
   // Grown by the controller thread; a PortRuntime stays where it is.
   std::map<uint16_t, std::unique_ptr<PortRuntime>> ports;
   std::map<uint32_t, std::shared_ptr<ServerRuntime>> servers;  // by id
-  uint16_t next_slot = 0;
 };
 
 // Owns the runtimes. Under SnatDataPlane's lock.

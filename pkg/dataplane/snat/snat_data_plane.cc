@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "pkg/base/errno_status.h"
+#include "pkg/base/log.h"
 #include "pkg/dataplane/snat/explain.h"
 #include "pkg/dataplane/snat/runtime.h"
 #include "pkg/dataplane/snat/shard.h"
@@ -144,9 +145,17 @@ absl::StatusOr<std::unique_ptr<SnatDataPlane>> SnatDataPlane::Create(SnatOptions
   plane->sessions_max_ = *sessions_max;
   {
     absl::MutexLock lock(&plane->mutex_);
-    plane->listeners_.Inherit(std::move(options.inherited));
+    plane->listeners_.Inherit(std::move(options.inherited.listeners));
   }
-  auto persistence = std::make_shared<scheduler::PersistenceTable>();
+  auto table = scheduler::PersistenceTable::Create(std::move(options.inherited.persistence));
+  if (!table.ok()) {
+    // Another version's layout: clients are placed anew.
+    base::LogWarning("persistent clients are forgotten",
+                     {{"reason", std::string(table.status().message())}});
+    table = scheduler::PersistenceTable::Create({});
+    if (!table.ok()) return table.status();
+  }
+  const std::shared_ptr<scheduler::PersistenceTable> persistence = *std::move(table);
   std::vector<Shard*> peers;
   for (int i = 0; i < shards_count; ++i) {
     // A shard may take more than its part: clients are spread by the kernel's hash, not evenly.
@@ -257,9 +266,9 @@ void SnatDataPlane::Stop(absl::Duration grace) {
   for (const auto& shard : shards_) shard->Join();
 }
 
-std::vector<ListeningSocket> SnatDataPlane::DuplicateListeners() const {
+HandedOver SnatDataPlane::DuplicateState() const {
   absl::MutexLock lock(&mutex_);
-  return listeners_.Duplicate();
+  return {listeners_.Duplicate(), shards_.front()->persistence().DuplicateFd()};
 }
 
 void SnatDataPlane::StopAccepting() {

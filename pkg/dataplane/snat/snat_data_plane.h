@@ -37,9 +37,9 @@ struct SnatOptions {
   // Proxied connections of all shards; 0 = what RLIMIT_NOFILE allows (two descriptors each, and a
   // reserve for listeners and everything else).
   uint32_t sessions_max = 0;
-  // Listening sockets of a process that hands over; used where their endpoint is wanted, closed
-  // after the first plan otherwise.
-  std::vector<ListeningSocket> inherited;
+  // Of a process that hands over: listening sockets are used where their endpoint is wanted and
+  // closed after the first plan otherwise.
+  HandedOver inherited;
 };
 
 class SnatDataPlane final : public DataPlane {
@@ -56,8 +56,9 @@ class SnatDataPlane final : public DataPlane {
   // Any thread; a second call while the first one waits shortens its grace.
   void Stop(absl::Duration grace) override;
 
-  // Takeover, any thread: duplicates of every listening socket, for another process.
-  std::vector<ListeningSocket> DuplicateListeners() const;
+  // Takeover, any thread: duplicates of every listening socket and of the persistence table, for
+  // another process.
+  HandedOver DuplicateState() const;
   // Any thread: accepts nothing more and closes the listening sockets, so that a client is refused
   // and does not wait in a queue that nobody serves. After a takeover they stay open in the kernel,
   // as the other process has them. Sessions go on; later plans open nothing.

@@ -24,11 +24,12 @@ ListeningSocket MakeListener() {
   return {*address.ToEndpoint(), std::move(fd)};
 }
 
-std::vector<ListeningSocket> Copies(const std::vector<ListeningSocket>& sockets) {
-  std::vector<ListeningSocket> copies;
+HandedOver Copies(const std::vector<ListeningSocket>& sockets) {
+  HandedOver copies;
   for (const ListeningSocket& socket : sockets) {
-    copies.push_back({socket.endpoint, base::UniqueFd(::dup(socket.fd.get()))});
+    copies.listeners.push_back({socket.endpoint, base::UniqueFd(::dup(socket.fd.get()))});
   }
+  copies.persistence.Reset(::dup(sockets[0].fd.get()));
   return copies;
 }
 
@@ -41,7 +42,9 @@ TEST(ListenerHandoverTest, HandsOverMoreSocketsThanOneMessageHolds) {
   ASSERT_TRUE(server.ok()) << server.status();
   auto takeover = TakeOver::Begin(TestPath());
   ASSERT_TRUE(takeover.ok()) << takeover.status();
-  const std::vector<ListeningSocket> taken = (*takeover)->TakeListeners();
+  const HandedOver state = (*takeover)->Take();
+  EXPECT_TRUE(state.persistence.valid());
+  const std::vector<ListeningSocket>& taken = state.listeners;
   ASSERT_EQ(taken.size(), 300);
   for (const ListeningSocket& socket : taken) {
     net::SocketAddress address;
