@@ -367,6 +367,30 @@ TEST_P(SnatRelayTest, KeepsClientsWithTheirServerBySourceAddress) {
   EXPECT_NE(Ask("x"), answer);
 }
 
+TEST_P(SnatRelayTest, ATakeoverRefusesNobodyAndKeepsClientsWithTheirServer) {
+  Server one(EchoAfterFin("one"));
+  Server two(EchoAfterFin("two"));
+  AddServer("one", one.endpoint());
+  AddServer("two", two.endpoint());
+  service_.persistence.type = model::Persistence::Type::kSourceIp;
+  Apply();
+  const std::string answer = Ask("x");
+  absl::StatusOr<std::unique_ptr<SnatDataPlane>> successor =
+      SnatDataPlane::Create({.engine = GetParam(),
+                             .shards = 3,  // also with another number of shards
+                             .sessions_max = 1000,
+                             .inherited = plane_->DuplicateState()},
+                            clock_);
+  ASSERT_TRUE(successor.ok()) << successor.status();
+  std::swap(service_.servers[0], service_.servers[1]);
+  service_.servers[0].id = 77;  // another process may number them differently
+  std::swap(plane_, *successor);
+  Apply();
+  (*successor)->StopAccepting();
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(Ask("x"), answer);
+  (*successor)->Stop(absl::Seconds(5));
+}
+
 TEST_P(SnatRelayTest, SendsTheProxyHeaderFirst) {
   Server server(EchoAfterFin("one"));
   AddServer("one", server.endpoint());
