@@ -179,7 +179,7 @@ class SnatRelayTest : public testing::TestWithParam<uring::Engine> {
     EXPECT_EQ(plane_->Observe().sessions_active, 0);
   }
 
-  const base::SystemClock clock_;
+  const base::SystemClock clock_{};
   std::unique_ptr<SnatDataPlane> plane_;
   Endpoint vip_;
   PlanService service_;
