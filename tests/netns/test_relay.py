@@ -294,9 +294,8 @@ class RelayTest(LabCase):
         held = [self.lab.client.connect(VIP4, 7003) for _ in range(4)]
         for made in held:
             made.recv(100)
-        made = self.lab.client.connect(VIP4, 7003)
         with self.assertRaises(ConnectionResetError):
-            made.recv(100)
+            self.lab.client.connect(VIP4, 7003).recv(100)
         self.assertEqual(self.fairlead.metric("fairlead_vip_rejections_total", vip="hold",
                                               reason="vip_limit"), 1)
         held.pop().close()
