@@ -52,6 +52,7 @@ uint32_t MessageSize(const msghdr& message) {
 
 absl::StatusOr<std::unique_ptr<Ring>> EpollRing::Create(const RingOptions& options) {
   std::unique_ptr<EpollRing> ring(new EpollRing());
+  ring->receive_bytes_ = options.receive_bytes;
   ring->epoll_.Reset(::epoll_create1(EPOLL_CLOEXEC));
   if (!ring->epoll_.valid()) return base::LastErrnoStatus("epoll_create1");
   ring->wake_.Reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -94,6 +95,7 @@ void EpollRing::Accept(int listener_fd, uint64_t user_data) {
 void EpollRing::Receive(int fd, uint64_t user_data) {
   Descriptor& descriptor = At(fd);
   descriptor.reader = Reader::kReceive;
+  descriptor.received = 0;
   descriptor.reader_data = user_data;
   Queue(fd, user_data);
 }
@@ -309,11 +311,15 @@ void EpollRing::AttemptReceive(int fd, Descriptor& descriptor) {
   Completion completion;
   completion.user_data = descriptor.reader_data;
   completion.result = static_cast<int32_t>(size);
-  completion.more = true;
+  descriptor.received += size;
+  completion.more = descriptor.received < receive_bytes_;
   completion.has_buffer = true;
   completion.slice = buffers_->Consume(buffer, size, full);
   completions_.push_back(completion);
   if (full) receive_buffer_ = -1;
+  if (completion.more) return;
+  descriptor.reader = Reader::kNone;
+  fd_of_.erase(completion.user_data);
 }
 
 void EpollRing::AttemptSend(int fd, Descriptor& descriptor) {

@@ -35,6 +35,7 @@ class EpollRing final : public Ring {
   void Wake() override;
   void EndPeriod() override;
   void ReleaseBuffer(const BufferSlice& slice) override;
+  bool any_buffer_free() const override { return buffers_ != nullptr && buffers_->any_free(); }
   bool buffers_short() const override { return buffers_ != nullptr && buffers_->buffers_short(); }
   RingCounters counters() const override;
 
@@ -57,6 +58,7 @@ class EpollRing final : public Ring {
     const sockaddr* address = nullptr;  // kConnect
     uint32_t size = 0;                  // kSend: bytes; kConnect: address length
     uint32_t sent = 0;
+    uint32_t received = 0;  // kReceive: bytes of this operation
   };
 
   EpollRing() = default;
@@ -77,6 +79,7 @@ class EpollRing final : public Ring {
   base::UniqueFd epoll_;
   base::UniqueFd wake_;
   std::unique_ptr<SharedBuffers> buffers_;
+  uint32_t receive_bytes_ = 0;
   std::vector<uint16_t> free_buffers_;
   int receive_buffer_ = -1;
   std::vector<Descriptor> descriptors_;       // by number

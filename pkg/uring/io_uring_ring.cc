@@ -20,6 +20,7 @@ namespace {
 constexpr uint16_t kBufferRingIncremental = 2;       // IOU_PBUF_RING_INC, Linux 6.12
 constexpr uint32_t kCompletionBufferMore = 1u << 4;  // IORING_CQE_F_BUF_MORE, Linux 6.12
 
+constexpr uint16_t kBufferGroup = 0;
 constexpr uint32_t kSocketSetOption = 3;  // SOCKET_URING_OP_SETSOCKOPT, Linux 6.7
 
 // IORING_OP_URING_CMD with SOCKET_URING_OP_SETSOCKOPT, laid out as Linux 6.7's io_uring_sqe names
@@ -32,6 +33,14 @@ void PrepareSetOption(io_uring_sqe* sqe, int fd, int level, int name, const int*
   sqe->file_index = sizeof(*value);
   sqe->addr3 = reinterpret_cast<uint64_t>(value);
 }
+// A multishot receive into the buffer ring; `limit` bytes in all (0 = no end), Linux 6.17.
+void PrepareReceive(io_uring_sqe* sqe, int fd, uint32_t limit) {
+  io_uring_prep_recv_multishot(sqe, fd, nullptr, 0, 0);
+  sqe->flags |= IOSQE_BUFFER_SELECT;
+  sqe->buf_group = kBufferGroup;
+  sqe->file_index = limit;  // named optlen there
+}
+
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
               "level and optname share one 64-bit field");
 
@@ -47,7 +56,6 @@ static_assert(sizeof(BufferRingRegistration) == sizeof(io_uring_buf_reg));
 
 constexpr uint64_t kWakeUserData = ~uint64_t{0};
 constexpr uint32_t kEntriesMin = 256;
-constexpr uint16_t kBufferGroup = 0;
 
 std::string DisabledSysctl() {
   std::ifstream file("/proc/sys/kernel/io_uring_disabled");
@@ -87,6 +95,7 @@ absl::Status SetupError(int error, absl::string_view what) {
 
 absl::StatusOr<std::unique_ptr<Ring>> IoUringRing::Create(const RingOptions& options) {
   std::unique_ptr<IoUringRing> ring(new IoUringRing());
+  ring->receive_bytes_ = options.receive_bytes;
   if (absl::Status status = ring->SetUpRing(options); !status.ok()) return status;
   if (absl::Status status = ring->Probe(); !status.ok()) return status;
   if (options.buffers_max > 0) {
@@ -114,21 +123,39 @@ absl::Status IoUringRing::SetUpRing(const RingOptions& options) {
 }
 
 // Some sandboxes let io_uring_setup(2) pass and refuse io_uring_enter(2) or registration: a plain
-// second ring runs one setsockopt, which also tells whether the kernel has that operation. (The
-// product ring must not be entered here: see R_DISABLED.)
+// second ring runs two operations, which also tell what the kernel knows. (The product ring must
+// not be entered here: see R_DISABLED.)
 absl::Status IoUringRing::Probe() {
   const base::UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const int on = 1;
   io_uring probe{};
-  int result = io_uring_queue_init(2, &probe, 0);
-  if (result < 0) return SetupError(-result, "io_uring_setup");
+  if (int result = io_uring_queue_init(2, &probe, 0); result < 0) {
+    return SetupError(-result, "io_uring_setup");
+  }
   PrepareSetOption(io_uring_get_sqe(&probe), socket.get(), SOL_SOCKET, SO_KEEPALIVE, &on);
-  result = io_uring_submit_and_wait(&probe, 1);
-  io_uring_cqe* cqe = nullptr;
-  if (result >= 0 && io_uring_peek_cqe(&probe, &cqe) == 0) socket_commands_ = cqe->res == 0;
+  const absl::StatusOr<int> option = ProbeOperation(probe);
+  // Without a buffer group a receive fails with ENOBUFS when it is run, and with EINVAL before that
+  // when the kernel does not know the limit.
+  PrepareReceive(io_uring_get_sqe(&probe), socket.get(), 1);
+  const absl::StatusOr<int> receive = ProbeOperation(probe);
   io_uring_queue_exit(&probe);
-  if (result < 0) return SetupError(-result, "io_uring_enter");
+  if (!option.ok()) return option.status();
+  if (!receive.ok()) return receive.status();
+  socket_commands_ = *option == 0;
+  receive_limit_ = *receive != -EINVAL;
   return absl::OkStatus();
+}
+
+absl::StatusOr<int> IoUringRing::ProbeOperation(io_uring& probe) {
+  const int result = io_uring_submit_and_wait(&probe, 1);
+  if (result < 0) return SetupError(-result, "io_uring_enter");
+  io_uring_cqe* cqe = nullptr;
+  if (const int error = io_uring_peek_cqe(&probe, &cqe); error < 0) {
+    return SetupError(-error, "io_uring completion");
+  }
+  const int value = cqe->res;
+  io_uring_cqe_seen(&probe, cqe);
+  return value;
 }
 
 absl::Status IoUringRing::SetUpBuffers(const RingOptions& options) {
@@ -184,9 +211,7 @@ void IoUringRing::Accept(int listener_fd, uint64_t user_data) {
 
 void IoUringRing::Receive(int fd, uint64_t user_data) {
   io_uring_sqe* sqe = NextSqe();
-  io_uring_prep_recv_multishot(sqe, fd, nullptr, 0, 0);
-  sqe->flags |= IOSQE_BUFFER_SELECT;
-  sqe->buf_group = kBufferGroup;
+  PrepareReceive(sqe, fd, receive_limit_ ? receive_bytes_ : 0);
   // A connection that was just made rarely has data: poll before the first try.
   sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
   io_uring_sqe_set_data64(sqe, user_data);

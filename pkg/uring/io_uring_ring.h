@@ -35,6 +35,7 @@ class IoUringRing final : public Ring {
   void Wake() override;
   void EndPeriod() override;
   void ReleaseBuffer(const BufferSlice& slice) override { buffers_->Release(slice); }
+  bool any_buffer_free() const override { return buffers_ != nullptr && buffers_->any_free(); }
   bool buffers_short() const override { return buffers_ != nullptr && buffers_->buffers_short(); }
   RingCounters counters() const override;
 
@@ -43,6 +44,7 @@ class IoUringRing final : public Ring {
   absl::Status SetUpRing(const RingOptions& options);
   absl::Status SetUpBuffers(const RingOptions& options);
   absl::Status Probe();
+  static absl::StatusOr<int> ProbeOperation(io_uring& probe);
   io_uring_sqe* NextSqe();
   void ArmWake();
   void ProvideBuffers();
@@ -54,6 +56,8 @@ class IoUringRing final : public Ring {
   bool enabled_ = false;
   bool incremental_ = false;
   bool socket_commands_ = false;  // Linux 6.7: setsockopt as an operation
+  bool receive_limit_ = false;    // Linux 6.17: a multishot receive may be told when to end
+  uint32_t receive_bytes_ = 0;
   base::UniqueFd wake_;
   uint64_t wake_count_ = 0;
   std::unique_ptr<SharedBuffers> buffers_;

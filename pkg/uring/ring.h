@@ -56,6 +56,10 @@ struct RingOptions {
   uint32_t buffers_start = 256;
   uint32_t buffers_max = 16384;  // power of two, at most 32768
   uint32_t buffer_size = 16384;  // bytes
+  // A Receive ends by itself (with data, `more` false) after about this many bytes, so that its
+  // owner decides whether more may come. io_uring: Linux 6.17; before, a batch may bring as much as
+  // the socket's receive buffer holds.
+  uint32_t receive_bytes = 128 * 1024;
 };
 
 struct RingCounters {
@@ -83,8 +87,8 @@ class Ring {
   // close-on-exec). Ends (`more` false) with an error.
   virtual void Accept(int listener_fd, uint64_t user_data) = 0;
   // Multishot: one completion per piece of received data with a slice; result 0 = end of stream.
-  // Ends at end of stream, at an error, with -ENOBUFS when every buffer is in use (queue it again
-  // after buffers were released), or with -ECANCELED.
+  // Ends after RingOptions::receive_bytes, at end of stream, at an error, with -ENOBUFS when every
+  // buffer is in use (queue it again after buffers were released), or with -ECANCELED.
   virtual void Receive(int fd, uint64_t user_data) = 0;
   // Sends all `size` bytes unless an error or a cancellation stops it; result = bytes sent.
   virtual void Send(int fd, const void* data, size_t size, uint64_t user_data) = 0;
@@ -114,6 +118,8 @@ class Ring {
   virtual void ReleaseBuffer(const BufferSlice& slice) = 0;
   // To be called about once a second: lets buffers go that two periods did not need.
   virtual void EndPeriod() = 0;
+  // Whether a receive that ended with -ENOBUFS would find a buffer now.
+  virtual bool any_buffer_free() const = 0;
   // Buffers are short (above 3/4 of buffers_max in use): receivers should stop earlier.
   virtual bool buffers_short() const = 0;
 

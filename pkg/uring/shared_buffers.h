@@ -50,6 +50,7 @@ class SharedBuffers {
   uint32_t fill(uint16_t buffer) const { return states_[buffer].fill; }
   uint32_t provided() const { return provided_; }
   uint32_t retired() const { return retired_; }
+  bool any_free() const { return retired_ < provided_ || !spare_.empty(); }
   bool buffers_short() const { return retired_ > buffers_max_ - buffers_max_ / 4; }
 
  private:

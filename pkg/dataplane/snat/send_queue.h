@@ -20,7 +20,8 @@ struct SendQueue {
 
   std::vector<uring::BufferSlice> slices;  // from `head` on
   size_t head = 0;
-  size_t in_flight = 0;  // pieces of the send that is under way
+  uint32_t head_sent = 0;  // bytes of the first slice that were sent already
+  size_t in_flight = 0;    // pieces of the send that is under way
   uint32_t in_flight_bytes = 0;
   std::array<iovec, kPiecesPerSend> pieces;
   msghdr message;

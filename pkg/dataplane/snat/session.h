@@ -91,6 +91,7 @@ struct ConnectState {
   uint64_t started_ns = 0;      // of the present attempt
   uint64_t ticket = 0;          // in the queue
   bool is_fallback = false;
+  int last_error = 0;  // errno of the last failed attempt
   std::string header;  // PROXY header, until it was sent
 };
 
@@ -154,7 +155,7 @@ class alignas(64) Session : public TimerNode {
   void SetNoDelayFromSecondSend();
   void StartSend(int direction);
   void OnSend(int direction, int result);
-  void PopSent(Direction& direction);
+  void PopSent(Direction& direction, uint32_t sent);
   void AfterSend(int direction);
   void FinishDirection(int direction);
   void ContinueReceive(int direction);

@@ -108,7 +108,8 @@ void Session::ChooseServer() {
             !connect_->is_fallback) {
           return ConnectToFallback(*service);
         }
-        return Reject(connect_->tried.empty() ? Rejection::kNoServer : Rejection::kConnectFailed);
+        return Reject(connect_->tried.empty() ? Rejection::kNoServer
+                                              : RejectionOf(connect_->last_error));
     }
   }
 }
@@ -185,13 +186,9 @@ void Session::OnConnectFailed(int error) {
   shard_.ring().Close(fds_[1]);
   fds_[1] = -1;
   ReleaseServer();
-  if (error == EADDRNOTAVAIL) {
-    service_->shards[shard_.index()]
-        .rejections[static_cast<size_t>(Rejection::kNoSourcePort)]
-        .Add();
-  }
+  connect_->last_error = error;
   if (connect_->is_fallback || shard_.now_ms() >= connect_->deadline_ms) {
-    return Reject(Rejection::kConnectFailed);
+    return Reject(RejectionOf(error));
   }
   service_->shards[shard_.index()].retries.Add();
   ChooseServer();

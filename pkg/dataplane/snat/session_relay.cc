@@ -100,7 +100,7 @@ void Session::ResumeStarved() {
     Direction& flow = directions_[direction];
     if (flow.receive != Direction::Receive::kStarved) continue;
     flow.receive = Direction::Receive::kStopped;
-    // When buffers are still missing the receive ends with ENOBUFS again, at most once a turn.
+    // Whoever comes too late for the free buffers ends with ENOBUFS again and waits on.
     StartReceive(direction);
   }
 }
@@ -124,14 +124,16 @@ void Session::StartSend(int direction) {
   queue.in_flight = std::min(queue.size(), SendQueue::kPiecesPerSend);
   if (queue.in_flight == 1) {
     const uring::BufferSlice& slice = queue.slices[queue.head];
-    queue.in_flight_bytes = slice.size;
-    shard_.ring().Send(target_fd(direction), slice.data, slice.size, UserData(kSendOf[direction]));
+    queue.in_flight_bytes = slice.size - queue.head_sent;
+    shard_.ring().Send(target_fd(direction), slice.data + queue.head_sent, queue.in_flight_bytes,
+                       UserData(kSendOf[direction]));
   } else {
     queue.in_flight_bytes = 0;
     for (size_t i = 0; i < queue.in_flight; ++i) {
       const uring::BufferSlice& slice = queue.slices[queue.head + i];
-      queue.pieces[i] = {const_cast<char*>(slice.data), slice.size};
-      queue.in_flight_bytes += slice.size;
+      const uint32_t skipped = i == 0 ? queue.head_sent : 0;
+      queue.pieces[i] = {const_cast<char*>(slice.data) + skipped, slice.size - skipped};
+      queue.in_flight_bytes += slice.size - skipped;
     }
     queue.message = msghdr{};
     queue.message.msg_iov = queue.pieces.data();
@@ -146,29 +148,32 @@ void Session::OnSend(int direction, int result) {
   Direction& flow = directions_[direction];
   flow.send = Direction::Send::kIdle;
   const bool was_header = direction == 0 && connect_ != nullptr;
-  const size_t expected =
-      was_header ? connect_->header.size() : size_t{flow.queue->in_flight_bytes};
-  if (result < 0 || static_cast<size_t>(result) != expected) {
-    // The receiver of this direction is gone: EPIPE, ECONNRESET, or part of it taken before that.
+  const bool cut_header = was_header && static_cast<size_t>(result) != connect_->header.size();
+  if (result <= 0 || cut_header) {
+    // The receiver of this direction is gone: EPIPE, ECONNRESET.
     return End(direction == 0 ? EndReason::kServerReset : EndReason::kClientReset);
   }
   if (was_header) {
     shard_.PutConnectState(connect_);
     connect_ = nullptr;
   } else {
-    PopSent(flow);
+    // Seldom less than all (io_uring gives up waiting after 128 rounds of a slow receiver): the
+    // rest is sent again, and tells if the receiver is gone.
+    PopSent(flow, static_cast<uint32_t>(result));
   }
   AfterSend(direction);
 }
 
-void Session::PopSent(Direction& flow) {
+void Session::PopSent(Direction& flow, uint32_t sent) {
   SendQueue& queue = *flow.queue;
-  for (size_t i = 0; i < queue.in_flight; ++i) {
-    shard_.ReleaseSlice(queue.slices[queue.head + i]);
-  }
-  queue.head += queue.in_flight;
+  flow.queued_bytes -= sent;
   queue.in_flight = 0;
-  flow.queued_bytes -= queue.in_flight_bytes;
+  sent += queue.head_sent;
+  while (!queue.empty() && sent >= queue.slices[queue.head].size) {
+    sent -= queue.slices[queue.head].size;
+    shard_.ReleaseSlice(queue.slices[queue.head++]);
+  }
+  queue.head_sent = sent;
   if (!queue.empty()) return;
   shard_.PutSendQueue(flow.queue);
   flow.queue = nullptr;

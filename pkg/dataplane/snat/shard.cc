@@ -106,7 +106,9 @@ void Shard::Run() {
     UpdateTime();
     for (const uring::Completion& completion : completions) Dispatch(completion);
     wheel_.Expire(now_ms_, [](TimerNode& node) { static_cast<Session&>(node).OnDeadline(); });
-    if (!starved_.empty()) {
+    // Not before a buffer came back: each would end with ENOBUFS at once, and the thread would
+    // spin.
+    if (!starved_.empty() && ring_->any_buffer_free()) {
       for (Session* session : std::exchange(starved_, {})) session->ResumeStarved();
     }
     if (now_ms_ - last_periodic_ms_ >= kPeriodicMs) RunPeriodic();
@@ -285,6 +287,7 @@ void Shard::PutConnectState(ConnectState* state) {
   if (connect_states_.size() >= kPooledMax) return;
   state->client_known = false;
   state->is_fallback = false;
+  state->last_error = 0;
   state->tried.clear();
   state->header.clear();
   connect_states_.push_back(std::move(owned));
@@ -301,6 +304,7 @@ void Shard::PutSendQueue(SendQueue* queue) {
   std::unique_ptr<SendQueue> owned(queue);
   queue->slices.clear();
   queue->head = 0;
+  queue->head_sent = 0;
   if (send_queues_.size() < kPooledMax) send_queues_.push_back(std::move(owned));
 }
 
