@@ -19,7 +19,7 @@ namespace fairlead::dataplane {
 // Where a VIP address was found on this host.
 struct AddressOutcome {
   net::IpAddress address;
-  // Its interface, or "local route"; "" = not on this host yet, listening all the same (IP_FREEBIND)
+  // Its interface, or "local route"; "" = not on this host yet, but listening (IP_FREEBIND).
   std::string interface;
 };
 
