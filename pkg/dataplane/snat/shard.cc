@@ -71,7 +71,9 @@ Shard::Shard(const ShardOptions& options, const base::Clock& clock,
       now_ns_(static_cast<uint64_t>(absl::ToInt64Nanoseconds(clock.Monotonic()))),
       now_ms_(now_ns_ / 1'000'000),
       wheel_(now_ms_),
-      pool_(*this, options.sessions_max) {}
+      pool_(*this, options.sessions_max),
+      sessions_max_(options.sessions_max),
+      sessions_all_(options.sessions_all) {}
 
 Shard::~Shard() {
   for (const SpareSockets& spare : spare_sockets_) {
@@ -222,6 +224,7 @@ void Shard::CutSessions() {
 void Shard::Release(Session& session) {
   TimerWheel::Remove(session);
   pool_.Put(&session);
+  sessions_all_->fetch_sub(1, std::memory_order_relaxed);
   sessions_active_.store(pool_.in_use(), std::memory_order_relaxed);
 }
 

@@ -82,7 +82,9 @@ inline constexpr uint16_t kPrivateBuffer = 0xffff;
 struct ShardOptions {
   int index = 0;
   uring::Engine engine = uring::Engine::kAuto;
-  uint32_t sessions_max = 0;
+  uint32_t sessions_max = 0;  // of all shards
+  // Sessions of all shards: the kernel's hash spreads clients unevenly, so the limit is common.
+  std::shared_ptr<std::atomic<uint32_t>> sessions_all;
 };
 
 class Shard {
@@ -173,6 +175,7 @@ class Shard {
   void CloseListener(int fd, const ClosedListener& closed);
   void OnAccept(Listener& listener, const uring::Completion& completion);
   void StartSession(Listener& listener, int fd);
+  Session* GetSession();
   void OnAcceptStopped(Listener& listener, int result);
   void RefuseClient(Listener& listener, int fd, Rejection rejection);
   void NoteRefusal(Listener& listener);
@@ -193,6 +196,8 @@ class Shard {
   uint64_t now_ms_ = 0;
   TimerWheel wheel_;
   SessionPool pool_;
+  const uint32_t sessions_max_;
+  const std::shared_ptr<std::atomic<uint32_t>> sessions_all_;
   std::shared_ptr<const SnatPlan> plan_;
   absl::flat_hash_map<int, std::unique_ptr<Listener>> listeners_;  // by descriptor
   std::vector<std::unique_ptr<Listener>> closing_listeners_;

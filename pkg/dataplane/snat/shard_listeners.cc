@@ -82,7 +82,7 @@ void Shard::StartSession(Listener& listener, int fd) {
     RefuseClient(listener, fd, Rejection::kVipLimit);
     return;
   }
-  Session* session = pool_.Get();
+  Session* session = GetSession();
   if (session == nullptr) {
     RefuseClient(listener, fd, Rejection::kSessionLimit);
     PauseListener(listener);
@@ -90,6 +90,14 @@ void Shard::StartSession(Listener& listener, int fd) {
   }
   sessions_active_.store(pool_.in_use(), std::memory_order_relaxed);
   session->Start(listener, *service, fd);
+}
+
+Session* Shard::GetSession() {
+  if (sessions_all_->fetch_add(1, std::memory_order_relaxed) < sessions_max_) {
+    if (Session* session = pool_.Get(); session != nullptr) return session;
+  }
+  sessions_all_->fetch_sub(1, std::memory_order_relaxed);
+  return nullptr;
 }
 
 void Shard::OnAcceptStopped(Listener& listener, int result) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -156,13 +157,12 @@ absl::StatusOr<std::unique_ptr<SnatDataPlane>> SnatDataPlane::Create(SnatOptions
     if (!table.ok()) return table.status();
   }
   const std::shared_ptr<scheduler::PersistenceTable> persistence = *std::move(table);
+  const auto sessions_all = std::make_shared<std::atomic<uint32_t>>(0);
   std::vector<Shard*> peers;
   for (int i = 0; i < shards_count; ++i) {
-    // A shard may take more than its part: clients are spread by the kernel's hash, not evenly.
-    const uint32_t part = *sessions_max / shards_count;
-    const uint32_t shard_max = std::min(*sessions_max, shards_count == 1 ? part : part + part / 2);
     absl::StatusOr<std::unique_ptr<Shard>> shard =
-        Shard::Create({i, options.engine, shard_max}, clock, persistence, &plane->engine_reason_);
+        Shard::Create({i, options.engine, *sessions_max, sessions_all}, clock, persistence,
+                      &plane->engine_reason_);
     if (!shard.ok()) return shard.status();
     peers.push_back(shard->get());
     plane->shards_.push_back(*std::move(shard));

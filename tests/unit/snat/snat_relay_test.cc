@@ -348,6 +348,22 @@ TEST_P(SnatRelayTest, RefusesClientsBeyondTheVipsLimit) {
   EXPECT_EQ(Observed().rejections_total[static_cast<size_t>(Rejection::kVipLimit)], 1);
 }
 
+TEST_P(SnatRelayTest, TheSessionLimitIsThatOfAllShards) {
+  plane_ = *SnatDataPlane::Create(
+      {.engine = GetParam(), .shards = 2, .sessions_max = 10, .inherited = {}}, clock_);
+  revision_ = 0;
+  Server server([](int fd) { ReadAll(fd); });
+  AddServer("one", server.endpoint());
+  Apply();
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < 40; ++i) clients.push_back(Connect(vip_));
+  for (int i = 0; i < 200 && plane_->Observe().sessions_active < 10; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(plane_->Observe().sessions_active, 10);
+}
+
 TEST_P(SnatRelayTest, KeepsClientsWithTheirServerBySourceAddress) {
   Server one(EchoAfterFin("one"));
   Server two(EchoAfterFin("two"));
