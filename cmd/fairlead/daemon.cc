@@ -98,9 +98,11 @@ Daemon::~Daemon() {
 absl::Status Daemon::ReadNode() {
   source::FileSourceOptions source_options;
   source_options.own_ports = {SettleNode(options_, std::nullopt).admin};
-  absl::StatusOr<std::unique_ptr<source::FileSource>> source = source::FileSource::Create(
-      options_.config_path, source_options,
-      [this](std::shared_ptr<const model::DesiredState> desired) { relay_.Post(desired); });
+  absl::StatusOr<std::unique_ptr<source::FileSource>> source =
+      source::FileSource::Create(options_.config_path, source_options,
+                                 [this](std::shared_ptr<const model::DesiredState> desired) {
+                                   relay_.Post(std::move(desired));
+                                 });
   if (!source.ok()) return source.status();
   source_ = *std::move(source);
   const DesiredStateRelay::Snapshot first = relay_.WaitForFirst(kFirstReadingMax);

@@ -75,13 +75,13 @@ absl::StatusOr<std::string> Request(const net::Endpoint& admin, Call call) {
 }  // namespace
 
 absl::StatusOr<std::string> AdminGet(const net::Endpoint& admin, const std::string& target) {
-  return Request(admin, [&](httplib::Client& client) { return client.Get(target.c_str()); });
+  return Request(admin, [&](httplib::Client& client) { return client.Get(target); });
 }
 
 absl::StatusOr<std::string> AdminPostJson(const net::Endpoint& admin, const std::string& target,
                                           const std::string& body) {
   return Request(admin, [&](httplib::Client& client) {
-    return client.Post(target.c_str(), body, "application/json");
+    return client.Post(target, body, "application/json");
   });
 }
 

@@ -94,7 +94,7 @@ void Shard::Join() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Shard::Post(ShardMessage message) {
+void Shard::Post(const ShardMessage& message) {
   while (!mailbox_->TryPost(message)) ::usleep(1000);
 }
 

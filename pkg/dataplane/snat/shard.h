@@ -99,7 +99,7 @@ class Shard {
   void Join();
 
   // Any thread. Blocks for a moment when the mailbox is full: configuration must not be lost.
-  void Post(ShardMessage message);
+  void Post(const ShardMessage& message);
 
   // Any thread.
   uint64_t applied_revision() const { return applied_revision_.load(std::memory_order_acquire); }

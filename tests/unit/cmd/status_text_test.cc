@@ -45,9 +45,10 @@ json Vip(const std::string& name, json servers) {
 }
 
 TEST(StatusTextTest, SaysThatAllIsWell) {
-  const json status = {{"version", "1.2.3"},
-                       {"phase", "Serving"},
-                       {"vips", {Vip("web", {Server("srv-1", "Online", "Up")})}}};
+  const json status = {
+      {"version", "1.2.3"},
+      {"phase", "Serving"},
+      {"vips", json::array({Vip("web", json::array({Server("srv-1", "Online", "Up")}))})}};
   const std::string text = StatusText(status, Options());
   EXPECT_THAT(text, testing::StartsWith("Every VIP serves clients.\n"));
   EXPECT_THAT(text, HasSubstr("default/web"));
@@ -57,9 +58,9 @@ TEST(StatusTextTest, SaysThatAllIsWell) {
 }
 
 TEST(StatusTextTest, ProblemsComeFirst) {
-  const json status = {{"vips",
-                        {Vip("alpha", {Server("a-1", "Online", "Up")}),
-                         Vip("omega", {Server("o-1", "Online", "Down")})}}};
+  const json status = {
+      {"vips", json::array({Vip("alpha", json::array({Server("a-1", "Online", "Up")})),
+                            Vip("omega", json::array({Server("o-1", "Online", "Down")}))})}};
   const std::string text = StatusText(status, Options());
   EXPECT_THAT(text, HasSubstr("1 of 2 VIPs cannot serve clients."));
   EXPECT_LT(text.find("default/omega"), text.find("default/alpha"));
@@ -73,22 +74,24 @@ TEST(StatusTextTest, DrainSaysWhatIsLeftAndUntilWhen) {
   server["deadline"] = "2027-01-15T08:04:05Z";
   server["setHere"] = true;
   server["stateInManifest"] = "Online";
-  const json status = {{"vips", {Vip("web", {server, Server("srv-2", "Online", "Up")})}}};
+  const json status = {
+      {"vips", json::array({Vip("web", {server, Server("srv-2", "Online", "Up")})})}};
   const std::string text = StatusText(status, Options());
   EXPECT_THAT(text, HasSubstr("12 left, deadline 08:04:05 (in 4m05s)"));
   EXPECT_THAT(text, HasSubstr("set here (manifest: Online)"));
 }
 
 TEST(StatusTextTest, FindingsComeLast) {
-  const json status = {{"vips", {Vip("web", {Server("srv-1", "Online", "Up")})}},
-                       {"warnings", {"few descriptors"}},
-                       {"staleObjects", {"VIP default/web"}},
-                       {"findings",
-                        {{{"severity", "error"},
-                          {"object", "VIP default/bad"},
-                          {"location", "bad.yaml:3:7"},
-                          {"field", "spec.ports"},
-                          {"message", "port 70000 > 65535"}}}}};
+  const json status = {
+      {"vips", json::array({Vip("web", json::array({Server("srv-1", "Online", "Up")}))})},
+      {"warnings", {"few descriptors"}},
+      {"staleObjects", {"VIP default/web"}},
+      {"findings",
+       {{{"severity", "error"},
+         {"object", "VIP default/bad"},
+         {"location", "bad.yaml:3:7"},
+         {"field", "spec.ports"},
+         {"message", "port 70000 > 65535"}}}}};
   const std::string text = StatusText(status, Options());
   EXPECT_THAT(text, HasSubstr("host: few descriptors\n"));
   EXPECT_THAT(text, HasSubstr("stale: VIP default/web"));
