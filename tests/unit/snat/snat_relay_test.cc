@@ -1,133 +1,20 @@
 // SnatDataPlane end to end on loopback: real sockets, real rings, both engines.
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <atomic>
-#include <functional>
 #include <thread>
 
 #include "pkg/base/clock.h"
 #include "pkg/dataplane/snat/snat_data_plane.h"
+#include "tests/unit/snat/loopback.h"
 
 namespace fairlead::dataplane::snat {
 namespace {
 
 using base::UniqueFd;
 using net::Endpoint;
-
-net::IpAddress Loopback() { return *net::IpAddress::Parse("127.0.0.1"); }
-
-UniqueFd Listen(Endpoint* endpoint) {
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  net::SocketAddress address(*endpoint);
-  EXPECT_EQ(::bind(fd.get(), &address.generic, address.length), 0);
-  EXPECT_EQ(::listen(fd.get(), 512), 0);
-  EXPECT_EQ(::getsockname(fd.get(), &address.generic, &address.length), 0);
-  *endpoint = *address.ToEndpoint();
-  return fd;
-}
-
-uint16_t FreePort() {
-  Endpoint endpoint{Loopback(), 0};
-  Listen(&endpoint);
-  return endpoint.port;
-}
-
-void SetTimeouts(int fd) {
-  const timeval limit{10, 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-}
-
-UniqueFd Connect(const Endpoint& endpoint) {
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const net::SocketAddress address(endpoint);
-  if (::connect(fd.get(), &address.generic, address.length) != 0) fd.Reset();
-  if (fd.valid()) SetTimeouts(fd.get());
-  return fd;
-}
-
-// Everything until end of stream; "<error>" after a reset.
-std::string ReadAll(int fd) {
-  std::string all;
-  char buffer[65536];
-  while (true) {
-    const ssize_t got = ::recv(fd, buffer, sizeof(buffer), 0);
-    if (got < 0 && errno == EINTR) continue;  // io_uring's task work may interrupt any thread
-    if (got < 0) return "<error>";
-    if (got == 0) return all;
-    all.append(buffer, static_cast<size_t>(got));
-  }
-}
-
-std::string ReadExactly(int fd, size_t size) {
-  std::string all(size, '\0');
-  size_t done = 0;
-  while (done < size) {
-    const ssize_t got = ::recv(fd, all.data() + done, size - done, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return all.substr(0, done);
-    done += static_cast<size_t>(got);
-  }
-  return all;
-}
-
-bool WriteAll(int fd, absl::string_view data) {
-  while (!data.empty()) {
-    const ssize_t sent = ::send(fd, data.data(), data.size(), MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent <= 0) return false;
-    data.remove_prefix(static_cast<size_t>(sent));
-  }
-  return true;
-}
-
-// A real server: runs `serve(connection)` on a thread for each connection.
-class Server {
- public:
-  explicit Server(std::function<void(int)> serve) : serve_(std::move(serve)) {
-    endpoint_.address = Loopback();
-    listener_ = Listen(&endpoint_);
-    thread_ = std::thread([this] { Run(); });
-  }
-  ~Server() {
-    ::shutdown(listener_.get(), SHUT_RDWR);
-    thread_.join();
-    for (std::thread& worker : workers_) worker.join();
-  }
-  const Endpoint& endpoint() const { return endpoint_; }
-  int accepted() const { return accepted_.load(); }
-
- private:
-  void Run() {
-    while (true) {
-      const int fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
-      if (fd < 0) return;
-      ++accepted_;
-      SetTimeouts(fd);
-      workers_.emplace_back([this, fd] {
-        UniqueFd owned(fd);
-        serve_(fd);
-      });
-    }
-  }
-
-  const std::function<void(int)> serve_;
-  Endpoint endpoint_;
-  UniqueFd listener_;
-  std::atomic<int> accepted_{0};
-  std::thread thread_;
-  std::vector<std::thread> workers_;
-};
-
-// Answers with what it got, then its name, after the client's FIN.
-std::function<void(int)> EchoAfterFin(const std::string& name) {
-  return [name](int fd) { WriteAll(fd, absl::StrCat(ReadAll(fd), "|", name)); };
-}
 
 class SnatRelayTest : public testing::TestWithParam<uring::Engine> {
  protected:
@@ -227,7 +114,9 @@ TEST_P(SnatRelayTest, SpreadsByWeight) {
     Apply();
     const int before = heavy.accepted();
     for (int i = 0; i < 200; ++i) Ask("x");
-    EXPECT_NEAR(heavy.accepted() - before, 150, 4);  // two shards round on their own
+    // Two shards round on their own; least connections also sees those that have not quite ended.
+    const bool by_turn = scheduler == model::Scheduler::kWeightedRoundRobin;
+    EXPECT_NEAR(heavy.accepted() - before, 150, by_turn ? 4 : 40);
   }
 }
 
