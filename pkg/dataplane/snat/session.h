@@ -137,7 +137,7 @@ class alignas(64) Session : public TimerNode {
   void ConnectTo(const SnatService& service, int index);
   void ConnectToFallback(const SnatService& service);
   void StartConnect(const SnatService& service, const net::Endpoint& target);
-  absl::Status BindSource(const SnatService& service, int fd);
+  int BindSource(const SnatService& service, int fd);
   void OnConnect(int result);
   void OnConnected();
   void OnConnectFailed(int error);

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "pkg/base/errno_status.h"
 #include "pkg/dataplane/snat/proxy_header.h"
 #include "pkg/dataplane/snat/server_picker.h"
 #include "pkg/dataplane/snat/shard.h"
@@ -140,7 +139,7 @@ void Session::StartConnect(const SnatService& service, const net::Endpoint& targ
   fds_[1] = fd;
   if (service.spec->client_address != model::ClientAddress::kNone ||
       service.spec->source.type != model::SourceAddress::Type::kAuto) {
-    if (!BindSource(service, fd).ok()) return OnConnectFailed(EADDRNOTAVAIL);
+    if (const int error = BindSource(service, fd); error != 0) return OnConnectFailed(error);
   }
   // The last ACK of the handshake then travels with the first data.
   shard_.ring().SetOption(fd, IPPROTO_TCP, TCP_QUICKACK, &kQuickAckOff);
@@ -154,25 +153,26 @@ void Session::StartConnect(const SnatService& service, const net::Endpoint& targ
   shard_.wheel().Set(*this, shard_.now_ms() + (last ? left_ms : left_ms / 2));
 }
 
-absl::Status Session::BindSource(const SnatService& service, int fd) {
+// 0 or an errno: EPERM without CAP_NET_ADMIN or CAP_NET_RAW for a transparent source, EADDRNOTAVAIL
+// for an address that is not on this host.
+int Session::BindSource(const SnatService& service, int fd) {
   net::Endpoint source{connect_->vip.address, 0};
   const int on = 1;
   if (service.spec->client_address == model::ClientAddress::kTransparent) {
     source = {connect_->client.address, 0};
     if (::setsockopt(fd, SOL_IP, IP_TRANSPARENT, &on, sizeof(on)) != 0) {
-      return base::LastErrnoStatus("IP_TRANSPARENT");
+      return errno;
     }
   } else if (service.spec->source.type == model::SourceAddress::Type::kAddress) {
     source = {service.spec->source.address, 0};
   } else if (service.spec->source.type == model::SourceAddress::Type::kAuto) {
-    return absl::OkStatus();
+    return 0;
   }
   // ip(7): the port is chosen at connect(2), where it must be unique only together with the
   // server's, not for the whole address.
   ::setsockopt(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
   const net::SocketAddress address(source);
-  if (::bind(fd, &address.generic, address.length) != 0) return base::LastErrnoStatus("bind");
-  return absl::OkStatus();
+  return ::bind(fd, &address.generic, address.length) == 0 ? 0 : errno;
 }
 
 void Session::OnConnect(int result) {

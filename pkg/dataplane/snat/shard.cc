@@ -16,7 +16,6 @@ namespace fairlead::dataplane::snat {
 namespace {
 
 // user_data beside the sessions' (see kOperationMask).
-constexpr uint64_t kListenerTag = 14;
 constexpr uint64_t kMailboxUserData = 15;
 constexpr uint64_t kSocketTag = 13;
 constexpr uint64_t kSocketUserData[] = {0x10 | kSocketTag, 0x20 | kSocketTag};

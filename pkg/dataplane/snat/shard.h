@@ -27,6 +27,10 @@
 
 namespace fairlead::dataplane::snat {
 
+// user_data of a listener's accept: its address with this in the low bits, beside the sessions'
+// operations (see kOperationMask).
+inline constexpr uint64_t kListenerTag = 14;
+
 // A listening socket as its shard sees it.
 struct alignas(16) Listener {
   enum class State : uint8_t {

@@ -11,7 +11,6 @@
 namespace fairlead::dataplane::snat {
 namespace {
 
-constexpr uint64_t kListenerTag = 14;
 constexpr uint32_t kPauseMs = 100;
 // Clients that are refused at once come back at once (one print tool made 23,985 connections in
 // 5 s): beyond this number of refusals in 100 ms a listener rests for as long.
