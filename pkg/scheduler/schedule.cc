@@ -1,5 +1,6 @@
 #include "pkg/scheduler/schedule.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -11,7 +12,7 @@ size_t PickWeightedRoundRobin(absl::Span<const Candidate> candidates, double now
   size_t best = 0;
   double best_finish = std::numeric_limits<double>::infinity();
   for (size_t i = 0; i < candidates.size(); ++i) {
-    const double finish = NextFinish(candidates[i], now);
+    const double finish = NextFinish(candidates[i], now, kTurnsBehindRoundRobin);
     if (finish < best_finish) {
       best = i;
       best_finish = finish;
@@ -21,16 +22,18 @@ size_t PickWeightedRoundRobin(absl::Span<const Candidate> candidates, double now
 }
 
 size_t PickWeightedLeastConnections(absl::Span<const Candidate> candidates, double now) {
+  double load_limit = std::numeric_limits<double>::infinity();
+  for (const Candidate& candidate : candidates) {
+    load_limit = std::min(load_limit, (candidate.connections + 1.0) / candidate.weight);
+  }
   size_t best = 0;
-  double best_load = std::numeric_limits<double>::infinity();
   double best_finish = std::numeric_limits<double>::infinity();
   for (size_t i = 0; i < candidates.size(); ++i) {
-    const double load = candidates[i].connections / candidates[i].weight;
-    if (load > best_load) continue;
-    const double finish = NextFinish(candidates[i], now);
-    if (load < best_load || finish < best_finish) {
+    // The one that made the limit is below it, so that there is a best one.
+    if (candidates[i].connections / candidates[i].weight >= load_limit) continue;
+    const double finish = NextFinish(candidates[i], now, kTurnsBehindLeastConnections);
+    if (finish < best_finish) {
       best = i;
-      best_load = load;
       best_finish = finish;
     }
   }

@@ -45,7 +45,8 @@ std::string ScheduleReason(const PickRequest& request, int index) {
   switch (request.service.spec->scheduler) {
     case model::Scheduler::kWeightedLeastConnections:
       return absl::StrFormat(
-          "has the fewest connections for its weight (%d at weight %g); ties go by weighted turn",
+          "it is its turn by weight among those with the fewest connections for their weight, to "
+          "within one (%d at weight %g)",
           connections, server.weight);
     case model::Scheduler::kWeightedRoundRobin:
       return absl::StrFormat("it is its turn by weight (%g)", server.weight);

@@ -135,7 +135,12 @@ bool TakeServer(const PickRequest& request, const Pick& pick) {
   if (request.service.spec->servers[pick.index].weight <= 0) return true;
   const scheduler::Candidate candidate = MakeCandidate(request, pick.index);
   std::atomic<double>& now = request.service.runtime->shards[request.shard].virtual_time;
-  const double finish = scheduler::NextFinish(candidate, now.load(std::memory_order_relaxed));
+  const bool least_connections =
+      request.service.spec->scheduler == model::Scheduler::kWeightedLeastConnections;
+  const double finish =
+      scheduler::NextFinish(candidate, now.load(std::memory_order_relaxed),
+                            least_connections ? scheduler::kTurnsBehindLeastConnections
+                                              : scheduler::kTurnsBehindRoundRobin);
   const double start = finish - 1.0 / candidate.weight;
   runtime.shards[request.shard].finish.store(finish, std::memory_order_relaxed);
   if (start > now.load(std::memory_order_relaxed)) now.store(start, std::memory_order_relaxed);

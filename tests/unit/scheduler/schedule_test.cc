@@ -26,7 +26,7 @@ std::vector<int> RunRoundRobin(std::vector<Candidate>& candidates, double* now, 
   std::vector<int> counts(candidates.size());
   for (int i = 0; i < turns; ++i) {
     const size_t pick = PickWeightedRoundRobin(candidates, *now);
-    const double finish = NextFinish(candidates[pick], *now);
+    const double finish = NextFinish(candidates[pick], *now, kTurnsBehindRoundRobin);
     candidates[pick].finish = finish;
     *now = std::max(*now, finish - 1 / candidates[pick].weight);
     ++counts[pick];
@@ -72,9 +72,9 @@ TEST(ScheduleTest, AServerThatJoinsGetsItsShareAndNotWhatItMissed) {
 TEST(ScheduleTest, LeastConnectionsPicksTheLowestLoadForTheWeight) {
   std::vector<Candidate> candidates = Candidates({100, 200});
   candidates[0].connections = 10;
-  candidates[1].connections = 19;
+  candidates[1].connections = 18;
   EXPECT_EQ(PickWeightedLeastConnections(candidates, 0), 1);
-  candidates[1].connections = 21;
+  candidates[1].connections = 22;
   EXPECT_EQ(PickWeightedLeastConnections(candidates, 0), 0);
 }
 
@@ -84,7 +84,7 @@ TEST(ScheduleTest, LeastConnectionsSpreadsAnIdleServiceByWeight) {
   std::vector<int> counts(2);
   for (int i = 0; i < 400; ++i) {
     const size_t pick = PickWeightedLeastConnections(candidates, now);
-    const double finish = NextFinish(candidates[pick], now);
+    const double finish = NextFinish(candidates[pick], now, kTurnsBehindLeastConnections);
     candidates[pick].finish = finish;
     now = std::max(now, finish - 1 / candidates[pick].weight);
     ++counts[pick];
