@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "pkg/model/node.h"
 #include "pkg/model/suggestion.h"
 
 namespace fairlead::cmd {
@@ -15,9 +16,9 @@ absl::StatusOr<net::Endpoint> ParseAdminAddress(absl::string_view text) {
   if (absl::ConsumePrefix(&address, "localhost:")) numeric = absl::StrCat("127.0.0.1:", address);
   absl::StatusOr<net::Endpoint> endpoint = net::Endpoint::Parse(numeric);
   if (endpoint.ok() && endpoint->port != 0) return endpoint;
-  return absl::InvalidArgumentError(
-      absl::StrCat("admin address ", model::Quoted(text),
-                   " is not ADDR:PORT with an IP address and a port, for example ", kDefaultAdmin));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "admin address ", model::Quoted(text),
+      " is not ADDR:PORT with an IP address and a port, for example ", model::kDefaultAdminHttp));
 }
 
 absl::StatusOr<net::Endpoint> AdminAddress(const Flags& flags) {
@@ -25,7 +26,7 @@ absl::StatusOr<net::Endpoint> AdminAddress(const Flags& flags) {
   if (!flags.Has(kAdminFlag.name) && environment != nullptr && *environment != '\0') {
     return ParseAdminAddress(environment);
   }
-  return ParseAdminAddress(flags.Get(kAdminFlag.name, kDefaultAdmin));
+  return ParseAdminAddress(flags.Get(kAdminFlag.name, model::kDefaultAdminHttp));
 }
 
 }  // namespace fairlead::cmd

@@ -8,7 +8,6 @@
 
 namespace fairlead::cmd {
 
-inline constexpr char kDefaultAdmin[] = "127.0.0.1:9080";
 inline constexpr FlagSpec kAdminFlag = {
     "admin", "ADDR:PORT", "admin API of the daemon; default $FAIRLEAD_ADMIN or 127.0.0.1:9080"};
 

@@ -5,29 +5,28 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "cmd/fairlead/admin_address.h"
 #include "cmd/fairlead/table.h"
+#include "pkg/base/counted.h"
 #include "pkg/source/file_source.h"
 
 namespace fairlead::cmd {
 namespace {
 
+using base::Counted;
 using model::DesiredState;
 using model::Finding;
 using model::Severity;
 
 constexpr FlagSpec kCheckFlags[] = {
     {"output", "text|json", "default text"},
+    {"admin", "ADDR:PORT", "as of `fairlead run`; default the Node object's or 127.0.0.1:9080"},
 };
 
 size_t CountOf(const DesiredState& desired, Severity severity) {
   return static_cast<size_t>(
       std::count_if(desired.findings.begin(), desired.findings.end(),
                     [severity](const Finding& finding) { return finding.severity == severity; }));
-}
-
-// "1 error", "2 errors".
-std::string Counted(size_t count, absl::string_view noun) {
-  return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
 }
 
 const char* SeverityName(Severity severity) {
@@ -56,7 +55,7 @@ nlohmann::ordered_json NamesOf(const std::vector<T>& objects) {
 
 }  // namespace
 
-const CommandSpec kCheckSpec = {"check", "PATH [--output text|json]",
+const CommandSpec kCheckSpec = {"check", "PATH [--output text|json] [--admin ADDR:PORT]",
                                 "Validates the manifests of a file or a directory; exit 1 when "
                                 "one has an error.",
                                 kCheckFlags};
@@ -111,7 +110,13 @@ int RunCheck(absl::Span<const std::string> arguments) {
   if (output != "text" && output != "json") {
     return UsageError(kCheckSpec, "--output must be text or json");
   }
-  const std::shared_ptr<const DesiredState> desired = source::ReadOnce(paths.front());
+  source::FileSourceOptions options;
+  if (parsed.flags.Has(kAdminFlag.name)) {
+    const auto admin = ParseAdminAddress(parsed.flags.Get(kAdminFlag.name));
+    if (!admin.ok()) return UsageError(kCheckSpec, admin.status().message());
+    options.admin = *admin;
+  }
+  const std::shared_ptr<const DesiredState> desired = source::ReadOnce(paths.front(), options);
   absl::PrintF("%s",
                output == "json" ? CheckJson(*desired) : CheckText(*desired, StdoutTakesColour()));
   return CountOf(*desired, Severity::kError) > 0 ? kExitFailure : kExitOk;

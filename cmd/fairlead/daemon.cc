@@ -97,7 +97,7 @@ Daemon::~Daemon() {
 
 absl::Status Daemon::ReadNode() {
   source::FileSourceOptions source_options;
-  source_options.own_ports = {SettleNode(options_, std::nullopt).admin};
+  source_options.admin = options_.admin;
   absl::StatusOr<std::unique_ptr<source::FileSource>> source =
       source::FileSource::Create(options_.config_path, source_options,
                                  [this](std::shared_ptr<const model::DesiredState> desired) {
@@ -229,7 +229,7 @@ void Daemon::LogStart() const {
 void Daemon::BeginStop() {
   relay_.Detach();
   source_.reset();
-  controller_->Stop();
+  controller_->BeginStop();
 }
 
 void Daemon::StopPlane(absl::Duration grace) { plane_->Stop(grace); }

@@ -38,7 +38,8 @@ class Daemon {
   // Readable when a new process has taken the listening sockets over: drain and exit.
   int released_fd() const { return released_.get(); }
 
-  // Ends configuration, checks and control; clients that are connected go on. /readyz says 503.
+  // Ends configuration; connected clients go on, and health and commands still count for them.
+  // /readyz says 503.
   void BeginStop();
   // Accepts nothing more and blocks until no session is left or `grace` has passed; resets the
   // rest. A second call, from another thread, shortens the first one's grace.

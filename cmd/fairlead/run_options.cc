@@ -125,12 +125,10 @@ absl::StatusOr<RunOptions> DecodeRunOptions(const Flags& flags) {
 }
 
 NodeSettings SettleNode(const RunOptions& options, const std::optional<model::Node>& node) {
-  NodeSettings settings = {*net::Endpoint::Parse(kDefaultAdmin), kDefaultStateDirectory};
-  if (node.has_value()) {
-    if (node->admin_http.has_value()) settings.admin = *node->admin_http;
-    if (!node->state_directory.empty()) settings.state_directory = node->state_directory;
+  NodeSettings settings = {model::AdminHttpEndpoint(options.admin, node), kDefaultStateDirectory};
+  if (node.has_value() && !node->state_directory.empty()) {
+    settings.state_directory = node->state_directory;
   }
-  if (options.admin.has_value()) settings.admin = *options.admin;
   if (options.state_directory.has_value()) settings.state_directory = *options.state_directory;
   return settings;
 }

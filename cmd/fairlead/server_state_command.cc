@@ -1,5 +1,9 @@
 #include "cmd/fairlead/server_state_command.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -13,6 +17,7 @@
 #include "cmd/fairlead/json_field.h"
 #include "cmd/fairlead/table.h"
 #include "pkg/admin/client.h"
+#include "pkg/base/counted.h"
 
 namespace fairlead::cmd {
 namespace {
@@ -57,13 +62,12 @@ Progress Observe(const json& status, const Changed& changed, bool online) {
   progress.gone = found == 0;
   if (online) {
     progress.done = serving == found;
-    progress.sentence =
-        absl::StrCat("serves in ", serving, " of ", found, " VIPs; health: ", health);
+    progress.sentence = absl::StrCat("serves in ", serving, " of ", base::Counted(found, "VIP"),
+                                     "; health: ", health);
     return progress;
   }
   progress.done = connections == 0;
-  progress.sentence =
-      absl::StrCat(connections, connections == 1 ? " connection" : " connections", " left");
+  progress.sentence = absl::StrCat(base::Counted(connections, "connection"), " left");
   const absl::Time now = absl::Now();
   if (deadline > now) {
     absl::StrAppend(&progress.sentence, ", deadline ",
@@ -116,6 +120,13 @@ int WaitUntilDone(const CommandSpec& command, const net::Endpoint& admin, const 
   }
 }
 
+// Who runs this command, for the daemon's log; "" when that has no name here (a container).
+std::string UserName() {
+  if (const char* user = std::getenv("SUDO_USER"); user != nullptr) return user;
+  const passwd* entry = ::getpwuid(::geteuid());
+  return entry == nullptr ? "" : entry->pw_name;
+}
+
 int SetState(const CommandSpec& command, const char* state,
              absl::Span<const std::string> arguments) {
   const ParseOutcome parsed = ParseOrExplain(command, arguments);
@@ -127,7 +138,10 @@ int SetState(const CommandSpec& command, const char* state,
   }
   const auto admin = AdminAddress(parsed.flags);
   if (!admin.ok()) return UsageError(command, admin.status().message());
-  const json request = {{"server", names[0]}, {"vip", parsed.flags.Get("vip")}, {"state", state}};
+  const json request = {{"server", names[0]},
+                        {"vip", parsed.flags.Get("vip")},
+                        {"state", state},
+                        {"user", UserName()}};
   const auto body =
       admin::AdminPostJson(*admin, "/api/v1/servers/state",
                            request.dump(-1, ' ', false, json::error_handler_t::replace));

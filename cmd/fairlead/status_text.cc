@@ -11,6 +11,7 @@
 #include "cmd/fairlead/format.h"
 #include "cmd/fairlead/json_field.h"
 #include "cmd/fairlead/table.h"
+#include "pkg/base/counted.h"
 
 namespace fairlead::cmd {
 namespace {
@@ -116,7 +117,8 @@ Verdict JudgeVip(const json& vip) {
   }
   if (taking < servers) {
     return {Rank::kWarning, "Degraded",
-            absl::StrCat(servers - taking, " of ", servers, " real servers take no new clients")};
+            absl::StrCat(servers - taking, " of ", base::Counted(servers, "real server"),
+                         servers - taking == 1 ? " takes" : " take", " no new clients")};
   }
   return {Rank::kFine, "Ok", ""};
 }
@@ -306,11 +308,13 @@ std::string Headline(const json& status, const std::vector<VipRow>& vips,
     sentence = "No VIP is configured.";
     style = Style::kWarning;
   } else if (bad_vips > 0) {
-    sentence = absl::StrCat(bad_vips, " of ", vips.size(), " VIPs cannot serve clients.");
+    sentence =
+        absl::StrCat(bad_vips, " of ", base::Counted(vips.size(), "VIP"), " cannot serve clients.");
     style = Style::kBad;
   } else if (bad_servers > 0) {
-    sentence = absl::StrCat("Every VIP serves clients; ", bad_servers, " of ", servers.size(),
-                            " real servers are down.");
+    sentence = absl::StrCat("Every VIP serves clients; ", bad_servers, " of ",
+                            base::Counted(servers.size(), "real server"),
+                            bad_servers == 1 ? " is down." : " are down.");
     style = Style::kWarning;
   } else {
     sentence = "Every VIP serves clients.";
@@ -325,8 +329,9 @@ std::string Headline(const json& status, const std::vector<VipRow>& vips,
       Styled(sentence, style, options.colour), "\n",
       Styled(absl::StrCat("Fairlead ", TextOf(status, "version"), ", ", TextOf(status, "phase"),
                           ", up ", Age(TimeOf(status, "started"), options.now), ", ",
-                          TextOf(plane, "engine"), ", ", CountOf(plane, "shards"), " shards, ",
-                          CountOf(plane, "sessions"), " sessions, ", plan),
+                          TextOf(plane, "engine"), ", ",
+                          base::Counted(CountOf(plane, "shards"), "shard"), ", ",
+                          base::Counted(CountOf(plane, "sessions"), "session"), ", ", plan),
              Style::kDim, options.colour),
       "\n");
 }

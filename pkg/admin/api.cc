@@ -118,11 +118,16 @@ ApiResponse SetServerState(const AdminBackend& backend, const ApiRequest& reques
   const std::optional<std::string> server = TextField(body, "server");
   const std::optional<std::string> vip = TextField(body, "vip");
   const std::optional<std::string> state_word = TextField(body, "state");
+  const std::optional<std::string> user = TextField(body, "user");
   if (!server || server->empty()) return ErrorResponse(400, "\"server\" must name a real server");
   if (!vip) return ErrorResponse(400, "\"vip\" must be a VIP's name, or left out for all");
   const auto state = ParseState(state_word.value_or(""));
   if (!state) return ErrorResponse(400, "\"state\" must be Online, Drain or Halt");
-  const auto result = backend.set_server_state({.vip = *vip, .server = *server, .state = *state});
+  const auto result = backend.set_server_state({.vip = *vip,
+                                                .server = *server,
+                                                .state = *state,
+                                                .client = request.client,
+                                                .user = user.value_or("")});
   if (!result.ok()) return StatusResponse(result.status());
   return JsonResponse(CommandResultToJson(*result));
 }

@@ -7,7 +7,8 @@
 //   GET  /api/v1/findings         errors and warnings of the configuration
 //   GET  /api/v1/explain?client=&vip=
 //   GET  /api/v1/version
-//   POST /api/v1/servers/state    {"server": "srv-1", "vip": "dispatcher", "state": "Drain"}
+//   POST /api/v1/servers/state    {"server": "srv-1", "vip": "dispatcher", "state": "Drain",
+//                                 "user": "root"}; the user is for the log only
 //
 // Errors are {"error": "..."} with a fitting status code.
 #pragma once
@@ -25,6 +26,7 @@ struct ApiRequest {
   std::map<std::string, std::string> query;
   std::string content_type;
   std::string body;
+  std::string client;  // who asks: "127.0.0.1:40312"
 };
 
 struct ApiResponse {

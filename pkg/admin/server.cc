@@ -1,12 +1,20 @@
 #include "pkg/admin/server.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <httplib.h>
 #include <sys/socket.h>
 
+#include <optional>
 #include <thread>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "pkg/admin/api.h"
@@ -29,6 +37,8 @@ constexpr size_t kKeepAliveRequestsMax = 1;
 constexpr int kBacklog = 128;
 constexpr time_t kReadSeconds = 5;
 constexpr time_t kWriteSeconds = 10;
+// Stopping: time for answers that are under way.
+constexpr absl::Duration kStopPatience = absl::Milliseconds(500);
 
 // SO_REUSEADDR alone: the library would set SO_REUSEPORT, and a second daemon would then share our
 // port (socket(7)) and answer every other request.
@@ -61,6 +71,11 @@ absl::Status CheckBindable(const net::Endpoint& bind) {
   return absl::Status(status.code(), absl::StrCat(status.message(), hint));
 }
 
+net::Endpoint ClientOf(const httplib::Request& request) {
+  const absl::StatusOr<net::IpAddress> address = net::IpAddress::Parse(request.remote_addr);
+  return {address.value_or(net::IpAddress()), static_cast<uint16_t>(request.remote_port)};
+}
+
 ApiRequest ToApiRequest(const httplib::Request& request) {
   ApiRequest api;
   api.method = request.method;
@@ -68,6 +83,7 @@ ApiRequest ToApiRequest(const httplib::Request& request) {
   for (const auto& [name, value] : request.params) api.query.emplace(name, value);
   api.content_type = request.get_header_value("Content-Type");
   api.body = request.body;
+  api.client = ClientOf(request).ToString();
   return api;
 }
 
@@ -78,6 +94,38 @@ void Answer(const ApiResponse& api, httplib::Response* response) {
   response->set_content(api.body, api.content_type.c_str());
 }
 
+// Who is at the other end of `fd` when it is a connection to `server`, an endpoint of this process.
+std::optional<net::Endpoint> ClientOf(int fd, const net::Endpoint& server) {
+  net::SocketAddress address;
+  address.length = sizeof(address.ipv6);
+  if (::getsockname(fd, &address.generic, &address.length) != 0) return std::nullopt;
+  const absl::StatusOr<net::Endpoint> local = address.ToEndpoint();
+  if (!local.ok() || local->port != server.port) return std::nullopt;
+  if (local->address != server.address && !server.address.is_unspecified()) return std::nullopt;
+  address.length = sizeof(address.ipv6);
+  if (::getpeername(fd, &address.generic, &address.length) != 0) return std::nullopt;
+  const absl::StatusOr<net::Endpoint> client = address.ToEndpoint();
+  return client.ok() ? std::optional(*client) : std::nullopt;
+}
+
+// Shuts the connections to `server` down, but those of `spared` clients. The library tells nobody
+// its descriptors, so that they are found among the process's own.
+void ShutDownConnections(const net::Endpoint& server,
+                         const absl::flat_hash_set<net::Endpoint>& spared) {
+  DIR* directory = ::opendir("/proc/self/fd");
+  if (directory == nullptr) return;
+  while (const dirent* entry = ::readdir(directory)) {
+    int fd = -1;
+    if (!absl::SimpleAtoi(entry->d_name, &fd) || fd == ::dirfd(directory)) continue;
+    // A copy: nobody can close it, and open something else as the same number, meanwhile.
+    const base::UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    if (!copy.valid()) continue;
+    const std::optional<net::Endpoint> client = ClientOf(copy.get(), server);
+    if (client.has_value() && !spared.contains(*client)) ::shutdown(copy.get(), SHUT_RDWR);
+  }
+  ::closedir(directory);
+}
+
 }  // namespace
 
 struct AdminServer::Impl {
@@ -86,12 +134,20 @@ struct AdminServer::Impl {
   httplib::Server server;
   std::thread thread;
   int listener = -1;  // the server's; set while it binds
+  absl::Notification ended;
+  absl::Mutex mutex;
+  // Clients whose answers are being made or sent.
+  absl::flat_hash_set<net::Endpoint> answering ABSL_GUARDED_BY(mutex);
 
   void Configure();
-  void Serve(const httplib::Request& request, httplib::Response& response) const;
+  void Serve(const httplib::Request& request, httplib::Response& response);
 };
 
-void AdminServer::Impl::Serve(const httplib::Request& request, httplib::Response& response) const {
+void AdminServer::Impl::Serve(const httplib::Request& request, httplib::Response& response) {
+  {
+    absl::MutexLock lock(&mutex);
+    answering.insert(ClientOf(request));
+  }
   const std::string host = request.get_header_value("Host");
   if (!IsHostAllowed(host, endpoint.address)) {
     Answer(ErrorResponse(403,
@@ -126,6 +182,11 @@ void AdminServer::Impl::Configure() {
         base::LogError("admin API request failed", {{"path", request.path}});
         Answer(ErrorResponse(500, "internal error; see the daemon's log"), &response);
       });
+  // The library logs a request when its answer has been sent.
+  server.set_logger([this](const httplib::Request& request, const httplib::Response&) {
+    absl::MutexLock lock(&mutex);
+    answering.erase(ClientOf(request));
+  });
   // What the library refuses by itself (unknown methods, broken requests) has no body yet.
   server.set_error_handler([](const httplib::Request&, httplib::Response& response) {
     if (!response.body.empty()) return;
@@ -160,7 +221,11 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Create(const net::Endp
   // again sets a longer one.
   ::listen(impl->listener, kBacklog);
   httplib::Server* server = &impl->server;
-  impl->thread = std::thread([server] { server->listen_after_bind(); });
+  AdminServer::Impl* state = impl.get();
+  impl->thread = std::thread([server, state] {
+    server->listen_after_bind();  // returns when the last request has been answered
+    state->ended.Notify();
+  });
   // stop() before the loop runs would be lost.
   while (!impl->server.is_running()) absl::SleepFor(absl::Milliseconds(1));
   return std::unique_ptr<AdminServer>(new AdminServer(std::move(impl)));
@@ -168,6 +233,17 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Create(const net::Endp
 
 AdminServer::~AdminServer() {
   impl_->server.stop();
+  // The library would wait for clients that say nothing, or only half of a request, until their
+  // time is up. Again and again, for one may have been accepted just now.
+  const absl::Time patience_ends = absl::Now() + kStopPatience;
+  while (!impl_->ended.WaitForNotificationWithTimeout(absl::Milliseconds(5))) {
+    absl::flat_hash_set<net::Endpoint> spared;
+    if (absl::Now() < patience_ends) {
+      absl::MutexLock lock(&impl_->mutex);
+      spared = impl_->answering;
+    }
+    ShutDownConnections(impl_->endpoint, spared);
+  }
   impl_->thread.join();
 }
 

@@ -16,6 +16,8 @@ class AdminServer {
   // cannot be bound (in use, not on this host, port below 1024), with what to do.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Create(const net::Endpoint& bind,
                                                              AdminBackend backend);
+  // Ends at once what waits for a client to speak, and an answer that its client does not take
+  // after half a second.
   ~AdminServer();
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;

@@ -15,6 +15,10 @@ struct SetServerState {
   std::string vip;     // "dispatcher" or "default/dispatcher"; "" = every VIP that has the server
   std::string server;  // name, or its address
   model::AdminState state = model::AdminState::kOnline;
+  // Who asks, for the log: where the request came from ("127.0.0.1:40312", "" = not over the
+  // network), and the user that it names ("" = none; nothing proves it).
+  std::string client{};
+  std::string user{};
 };
 
 // One (VIP, server) that the command was about.

@@ -31,6 +31,8 @@ void Controller::Start(ReconcilerOptions options, health::HealthMonitor& health)
   thread_ = std::thread([this] { Run(); });
 }
 
+void Controller::BeginStop() { PostSurely(BeginStopRequest{}); }
+
 void Controller::Stop() {
   if (!thread_.joinable()) return;
   PostSurely(StopRequest{});
@@ -96,6 +98,8 @@ Controller::Flow Controller::HandleEvents() {
     } else if (auto* command = std::get_if<std::shared_ptr<PendingCommand>>(&event)) {
       (*command)->result = reconciler_->SetState((*command)->command);
       commands.push_back(std::move(*command));
+    } else if (std::holds_alternative<BeginStopRequest>(event)) {
+      reconciler_->BeginStop();
     } else {
       flow = Flow::kStop;
     }

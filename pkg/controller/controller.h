@@ -41,6 +41,8 @@ class Controller {
   // Restores what was kept and starts the thread; once. `health` outlives Stop(). What was posted
   // before waits in the mailbox.
   void Start(ReconcilerOptions options, health::HealthMonitor& health);
+  // Clients are let go: the view says Stopping, health and commands still count.
+  void BeginStop();
   // Ends the thread; the data plane keeps its last plan. View() works on and says Stopping.
   void Stop();
 
@@ -61,10 +63,11 @@ class Controller {
     absl::StatusOr<SetServerStateResult> result = absl::UnavailableError("not run");
     absl::Notification done;
   };
+  struct BeginStopRequest {};
   struct StopRequest {};
   using ControlEvent =
       std::variant<std::shared_ptr<const model::DesiredState>, health::HealthReport,
-                   std::shared_ptr<PendingCommand>, StopRequest>;
+                   std::shared_ptr<PendingCommand>, BeginStopRequest, StopRequest>;
   enum class Flow { kContinue, kStop };
 
   // Health flips of every port of every server of a big site in one go.

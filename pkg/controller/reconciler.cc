@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "pkg/base/counted.h"
 #include "pkg/controller/config_diff.h"
 #include "pkg/model/suggestion.h"
 
@@ -31,6 +32,38 @@ std::string MissingAddresses(const ServiceState& state) {
     if (outcome.interface.empty()) missing.push_back(outcome.address.ToString());
   }
   return absl::StrJoin(missing, ", ");
+}
+
+bool HasServer(const dataplane::PlanService& service) {
+  return std::any_of(service.servers.begin(), service.servers.end(), [](const auto& server) {
+    return server.eligibility != model::Eligibility::kNone;
+  });
+}
+
+// What a client meets while no real server may serve it.
+std::string FallbackText(const model::Fallback& fallback) {
+  switch (fallback.action) {
+    case model::Fallback::Action::kReset:
+      return "clients are refused (fallback Reset)";
+    case model::Fallback::Action::kDrop:
+      return "clients get no answer (fallback Drop)";
+    case model::Fallback::Action::kServer:
+      return absl::StrCat("clients get the fallback server ", fallback.server.address.ToString());
+  }
+  return "";
+}
+
+// "the admin API's client 127.0.0.1:40312 (user root, as it says)".
+std::string RequesterText(const SetServerState& command) {
+  constexpr size_t kUserBytesMax = 64;
+  std::string text = command.client.empty()
+                         ? "an operator on this node"
+                         : absl::StrCat("the admin API's client ", command.client);
+  if (!command.user.empty()) {
+    absl::StrAppend(&text, " (user ", model::Printable(command.user, kUserBytesMax),
+                    ", as it says)");
+  }
+  return text;
 }
 
 size_t CountServers(const dataplane::ForwardingPlan& plan) {
@@ -91,6 +124,7 @@ void Reconciler::SetHealth(const health::HealthReport& report) {
 
 void Reconciler::BeginStop() {
   phase_ = ControlView::Phase::kStopping;
+  apply_retry_at_ = absl::InfiniteDuration();
   Publish();
 }
 
@@ -100,7 +134,7 @@ absl::Duration Reconciler::Turn() {
   if (ticked) Tick(now);
   if (now >= rebuild_at_) causes_.insert("time");
   bool turned = ticked;
-  if (desired_ != nullptr && phase_ == ControlView::Phase::kServing) {
+  if (desired_ != nullptr) {
     if (!causes_.empty()) {
       Rebuild(now);
       turned = true;
@@ -116,7 +150,13 @@ absl::Duration Reconciler::Turn() {
 void Reconciler::Tick(absl::Duration now) {
   next_tick_ = now + kTick;
   events_.Tick();
-  rates_.Add(now, plane_.Observe());
+  const dataplane::PlaneObservation observation = plane_.Observe();
+  rates_.Add(now, observation);
+  if (plan_ != nullptr) {
+    for (const Event& event : return_paths_.Look(observation, *plan_, records_.records())) {
+      events_.Record(event);
+    }
+  }
   // The level behind the reports' edges: a report that was lost is seen here.
   for (const health::HealthReport& report : health_.Snapshot()) SetHealth(report);
 }
@@ -142,8 +182,9 @@ void Reconciler::Rebuild(absl::Duration now) {
   event.message = "plan applied";
   event.kind = "cause";
   event.subject = cause;
-  event.reason = absl::StrCat("revision ", plan_->revision, ": ", plan_->services.size(), " VIPs, ",
-                              CountServers(*plan_), " real servers");
+  event.reason =
+      absl::StrCat("revision ", plan_->revision, ": ", base::Counted(plan_->services.size(), "VIP"),
+                   ", ", base::Counted(CountServers(*plan_), "real server"));
   event.audience = Event::Audience::kLogOnly;
   events_.Record(event);
 }
@@ -157,34 +198,52 @@ void Reconciler::ApplyPlan(absl::Duration now) {
         std::find_if(plan_->services.begin(), plan_->services.end(),
                      [&](const auto& service) { return service->id == outcome.service_id; });
     if (planned == plan_->services.end()) continue;
-    const std::string& name = (*planned)->name;
-    ServiceState state = {std::string(outcome.status.message()), outcome.addresses};
-    TellOutcome(name, services_[name], state);
+    const dataplane::PlanService& service = **planned;
+    ServiceState state = {.problem = std::string(outcome.status.message()),
+                          .has_server = HasServer(service),
+                          .addresses = outcome.addresses};
+    if (phase_ == ControlView::Phase::kStopping) {
+      services.emplace(service.name, std::move(state));
+      continue;
+    }
+    TellOutcome(service, services_[service.name], state);
     if (!state.problem.empty() || !MissingAddresses(state).empty()) {
       apply_retry_at_ = now + kApplyRetry;
     }
-    services.emplace(name, std::move(state));
+    services.emplace(service.name, std::move(state));
   }
   services_ = std::move(services);
 }
 
-void Reconciler::TellOutcome(const std::string& service, const ServiceState& before,
+void Reconciler::TellService(const dataplane::PlanService& service, const ServiceState& before,
                              const ServiceState& after) {
-  if (before.problem != after.problem) {
+  const bool was_served = before.problem.empty() && before.has_server;
+  if (!after.problem.empty() && after.problem != before.problem) {
     events_.Record(
-        after.problem.empty()
-            ? VipEvent(base::LogLevel::kInfo, "VIP is served again", service, "")
-            : VipEvent(base::LogLevel::kError, "VIP is not fully served", service, after.problem));
+        VipEvent(base::LogLevel::kError, "VIP is not fully served", service.name, after.problem));
+  } else if (!after.has_server && before.has_server) {
+    events_.Record(VipEvent(base::LogLevel::kWarning, "VIP has no real server left", service.name,
+                            absl::StrCat("none takes clients (down, draining past its deadline, "
+                                         "halted or not configured): ",
+                                         FallbackText(service.fallback))));
+  } else if (after.problem.empty() && after.has_server && !was_served) {
+    events_.Record(VipEvent(base::LogLevel::kInfo, "VIP is served again", service.name, ""));
   }
+}
+
+void Reconciler::TellOutcome(const dataplane::PlanService& service, const ServiceState& before,
+                             const ServiceState& after) {
+  TellService(service, before, after);
   const std::string missing_before = MissingAddresses(before);
   const std::string missing = MissingAddresses(after);
   if (missing_before == missing) return;
   if (missing.empty()) {
-    events_.Record(VipEvent(base::LogLevel::kInfo, "VIP addresses are on this host", service, ""));
+    events_.Record(
+        VipEvent(base::LogLevel::kInfo, "VIP addresses are on this host", service.name, ""));
     return;
   }
   events_.Record(
-      VipEvent(base::LogLevel::kWarning, kNotOnHost, service,
+      VipEvent(base::LogLevel::kWarning, kNotOnHost, service.name,
                absl::StrCat(missing,
                             ": no interface has it; listening all the same, so that it serves as "
                             "soon as the address is added (ip address add) or routed here")));
@@ -193,18 +252,18 @@ void Reconciler::TellOutcome(const std::string& service, const ServiceState& bef
 absl::StatusOr<SetServerStateResult> Reconciler::SetState(const SetServerState& command) {
   const std::vector<ServerKey> keys = Match(command);
   if (keys.empty()) return NothingMatches(command);
+  const std::string requester = RequesterText(command);
   SetServerStateResult result;
   std::vector<std::string> lines;
   for (const ServerKey& key : keys) {
     const model::AdminState before = records_.records().at(key).condition.admin;
-    records_.SetState(key, command.state, "an operator on this node");
+    records_.SetState(key, command.state, requester);
     ServerStateChange change = Describe(key);
     change.before = before;
     lines.push_back(absl::StrCat("real server ", change.server, " of VIP ", change.vip, ": ",
                                  model::AdminStateName(change.before), " -> ",
                                  model::AdminStateName(change.after), ", ",
-                                 change.connections_active,
-                                 change.connections_active == 1 ? " connection" : " connections"));
+                                 base::Counted(change.connections_active, "connection")));
     if (!AnyServerOnline(key.first)) {
       lines.push_back(absl::StrCat("attention: no real server of VIP ", key.first,
                                    " is Online and healthy now: new clients are not served"));
@@ -325,7 +384,10 @@ void Reconciler::Publish() {
                               .services = services_,
                               .now_monotonic = clock_.Monotonic(),
                               .now = clock_.Now()});
-  for (VipView& vip : view->vips) vip.rate = rates_.RateOf(vip.counters.service_id);
+  for (VipView& vip : view->vips) {
+    vip.rate = rates_.RateOf(vip.counters.service_id);
+    if (vip.problem.empty()) vip.problem = return_paths_.ProblemOf(vip.QualifiedName());
+  }
   if (desired_ != nullptr) {
     view->findings = desired_->findings;
     for (const model::ObjectId& id : desired_->stale) view->stale_objects.push_back(id.ToString());

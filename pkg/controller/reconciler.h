@@ -25,6 +25,7 @@
 #include "pkg/controller/event_log.h"
 #include "pkg/controller/override_store.h"
 #include "pkg/controller/rate_meter.h"
+#include "pkg/controller/return_path.h"
 #include "pkg/controller/server_records.h"
 #include "pkg/controller/view.h"
 #include "pkg/controller/view_builder.h"
@@ -53,7 +54,8 @@ class Reconciler {
   void SetHealth(const health::HealthReport& report);
   // NotFound when nothing matches; the message lists what there is.
   absl::StatusOr<SetServerStateResult> SetState(const SetServerState& command);
-  // From now on the view says Stopping and no plan is applied any more.
+  // From now on the view says Stopping and the state of listeners is no news. Health, commands and
+  // deadlines are followed as before, for the sessions that are left.
   void BeginStop();
 
   // Does what is due. Returns the monotonic time of the next turn if nothing happens before.
@@ -67,7 +69,10 @@ class Reconciler {
   void RefreshTargets();
   void Rebuild(absl::Duration now);
   void ApplyPlan(absl::Duration now);
-  void TellOutcome(const std::string& service, const ServiceState& before,
+  // Logs what differs between two outcomes of a service.
+  void TellOutcome(const dataplane::PlanService& service, const ServiceState& before,
+                   const ServiceState& after);
+  void TellService(const dataplane::PlanService& service, const ServiceState& before,
                    const ServiceState& after);
   bool AnyServerOnline(const std::string& vip) const;
   // "" matches every VIP, a bare name the VIP of that name in every namespace.
@@ -87,6 +92,7 @@ class Reconciler {
   ServerRecords records_;
   dataplane::IdRegistry ids_;
   RateMeter rates_;
+  ReturnPathWatch return_paths_;
 
   const absl::Time started_;
   ControlView::Phase phase_ = ControlView::Phase::kStarting;

@@ -159,7 +159,9 @@ bool ServerRecords::ApplyReport(const health::HealthReport& report) {
   if (record == records_.end()) return false;
   health::HealthReport& known = record->second.reports[owner->second.port];
   const bool port_flipped = known.state != report.state && record->second.per_port;
+  const bool was_not_checked = known.not_checked;
   known = report;
+  if (was_not_checked != report.not_checked) TellCheckable(owner->second, report);
   if (port_flipped && report.state == OperationalState::kDown) {
     Event event;
     event.level = base::LogLevel::kWarning;
@@ -172,6 +174,23 @@ bool ServerRecords::ApplyReport(const health::HealthReport& report) {
     on_event_(event);
   }
   return UpdateCondition(owner->second.key, &record->second);
+}
+
+void ServerRecords::TellCheckable(const TargetOwner& owner,
+                                  const health::HealthReport& report) const {
+  Event event;
+  event.level = report.not_checked ? base::LogLevel::kWarning : base::LogLevel::kInfo;
+  event.message =
+      report.not_checked ? "real server cannot be checked" : "real server can be checked again";
+  event.kind = "vip";
+  event.subject = owner.key.first;
+  event.server = owner.key.second;
+  event.reason = report.reason;
+  if (report.not_checked) {
+    absl::StrAppend(&event.reason, "; it stays ", model::OperationalStateName(report.state));
+  }
+  event.detail = absl::StrCat(owner.port);
+  on_event_(event);
 }
 
 bool ServerRecords::UpdateCondition(const ServerKey& key, ServerRecord* record) {

@@ -81,6 +81,12 @@ class ServerRecords {
   void ChangeAdmin(const ServerKey& key, model::AdminState state, const std::string& cause,
                    ServerRecord* record);
   bool DropOverride(const ServerKey& key, absl::string_view why);
+  struct TargetOwner {
+    ServerKey key;
+    uint16_t port;
+  };
+  // The checks of a target became impossible, or possible again.
+  void TellCheckable(const TargetOwner& owner, const health::HealthReport& report) const;
   // Joins the reports of a record into its condition; true when that changed.
   bool UpdateCondition(const ServerKey& key, ServerRecord* record);
   void TellFlip(const ServerKey& key, const ServerRecord& record,
@@ -92,10 +98,6 @@ class ServerRecords {
   Overrides overrides_;
   bool first_reading_ = true;
   // Target id -> whose it is.
-  struct TargetOwner {
-    ServerKey key;
-    uint16_t port;
-  };
   absl::flat_hash_map<std::string, TargetOwner> target_owners_;
 };
 

@@ -17,7 +17,10 @@ namespace fairlead::controller {
 
 // What the data plane said about one service when the plan was applied.
 struct ServiceState {
-  std::string problem;  // "" = served
+  std::string problem{};  // "" = the data plane does what the plan says
+  // A real server of the plan takes clients. Without one there is nothing to serve with, and the
+  // data plane has no problem, for it need not listen.
+  bool has_server = true;
   std::vector<dataplane::AddressOutcome> addresses;
 };
 

@@ -22,6 +22,8 @@ const char* RejectionName(Rejection rejection) {
       return "no_memory";
     case Rejection::kNoSourcePort:
       return "no_source_port";
+    case Rejection::kNotPermitted:
+      return "not_permitted";
   }
   return "unknown";
 }

@@ -45,8 +45,9 @@ enum class Rejection {
   kNoDescriptor,   // EMFILE, ENFILE
   kNoMemory,       // ENOMEM, ENOBUFS from the kernel
   kNoSourcePort,   // EADDRNOTAVAIL towards a real server
+  kNotPermitted,   // EPERM: no capability for the client's address, or a local firewall
 };
-inline constexpr size_t kRejectionCount = 9;
+inline constexpr size_t kRejectionCount = 10;
 // "no_server", "vip_limit", ...: metric label values.
 const char* RejectionName(Rejection rejection);
 
@@ -81,6 +82,8 @@ struct ServiceObservation {
   uint64_t retries_total = 0;   // connect attempts after the first
   uint64_t fallback_total = 0;  // sent to the fallback server
   uint64_t client_resets_total = 0;
+  // Connects from a client's own address (clientAddress: Transparent) that timed out.
+  uint64_t transparent_timeouts_total = 0;
   std::array<uint64_t, kRejectionCount> rejections_total{};
   std::array<uint64_t, kConnectLatencyBounds.size() + 1> connect_latency_buckets{};
   double connect_latency_seconds_sum = 0;
@@ -110,7 +113,8 @@ struct Explanation {
   std::vector<std::string> details;  // one line per server: weight, connections, state, verdict
 };
 
-// Apply: controller thread. Observe, Explain, Stop: any thread; no Apply after Stop.
+// Apply: controller thread. Observe, Explain, Stop: any thread. While Stop waits, Apply goes on for
+// the sessions that are left: it cuts them, but opens no listener.
 class DataPlane {
  public:
   virtual ~DataPlane() = default;

@@ -41,6 +41,9 @@ struct HealthReport {
   std::string reason;
   // Down, and the host did not answer at all (time-out, no route), as opposed to answering badly.
   bool unreachable = false;
+  // The last check could not be made (no capability, no descriptor); `reason` says why and what to
+  // do. The state is that of the checks before.
+  bool not_checked = false;
   absl::Time since;        // of the last change of `state`
   absl::Time checked;      // of the last probe; InfinitePast when there was none
   absl::Duration latency;  // of the last probe
@@ -64,8 +67,9 @@ struct HealthCounters {
 class HealthMonitor {
  public:
   // `on_change` runs on the health thread, for each flip of state, each change of reason while not
-  // Up, and when a check could not be made (which counts neither as success nor as failure); it
-  // must not block. Errors: the ring, the TLS library or the thread could not be made.
+  // Up, and when checks begin or cease to be impossible (such a check counts neither as success nor
+  // as failure); it must not block. Errors: the ring, the TLS library or the thread could not be
+  // made.
   static absl::StatusOr<std::unique_ptr<HealthMonitor>> Create(
       const HealthMonitorOptions& options, const base::Clock& clock,
       std::function<void(const HealthReport&)> on_change);

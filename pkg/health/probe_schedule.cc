@@ -125,8 +125,10 @@ std::optional<ProbeSchedule::Counted> ProbeSchedule::Count(uint64_t key,
   std::string reason = ReasonOf(outcome, record.state, latency);
   const bool conclusive = outcome.verdict != ProbeOutcome::Verdict::kInconclusive;
   const bool reason_changed = reason != report.reason;
+  const bool was_not_checked = report.not_checked;
   report.state = record.state.state();
   report.reason = std::move(reason);
+  report.not_checked = !conclusive;
   if (conclusive) {
     report.unreachable = report.state == OperationalState::kDown && outcome.unreachable;
   }
@@ -137,8 +139,8 @@ std::optional<ProbeSchedule::Counted> ProbeSchedule::Count(uint64_t key,
   // A late start or a probe longer than the interval does not make up for lost ones.
   const absl::Duration interval = Jittered(record.state.Interval(), RandomUnit());
   due_.Set(key, std::max(now, record.started + interval));
-  const bool notify =
-      flipped || (reason_changed && (report.state != OperationalState::kUp || !conclusive));
+  const bool notify = flipped || conclusive == was_not_checked ||
+                      (reason_changed && (report.state != OperationalState::kUp || !conclusive));
   return Counted{&report, notify};
 }
 

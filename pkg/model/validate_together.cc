@@ -85,26 +85,25 @@ bool Listens(const net::Endpoint& own, const net::IpAddress& address) {
   return !own.address.is_ipv4() || address.is_ipv4();
 }
 
-std::string OwnPortConflict(const Vip& vip, const std::vector<net::Endpoint>& own_ports) {
-  for (const net::Endpoint& own : own_ports) {
-    for (const net::IpAddress& address : vip.addresses) {
-      if (vip.protocol == Protocol::kUdp || !vip.ports.Contains(own.port)) continue;
-      if (!Listens(own, address)) continue;
-      return absl::StrCat("port ", own.port, " of ", address.ToString(),
-                          " is Fairlead's own: it listens on ", own.ToString(),
-                          "; use another port, or another --admin address");
-    }
+std::string OwnPortConflict(const Vip& vip, const net::Endpoint& admin) {
+  if (vip.protocol == Protocol::kUdp || !vip.ports.Contains(admin.port)) return "";
+  for (const net::IpAddress& address : vip.addresses) {
+    if (!Listens(admin, address)) continue;
+    return absl::StrCat("port ", admin.port, " of ", address.ToString(),
+                        " is Fairlead's own: its admin API listens on ", admin.ToString(),
+                        "; use another port, or another address for the admin API (--admin, or "
+                        "spec.admin.http of a Node)");
   }
   return "";
 }
 
-void RejectConflictingVips(DesiredState& state, const std::vector<net::Endpoint>& own_ports,
+void RejectConflictingVips(DesiredState& state, const net::Endpoint& admin,
                            const IdSet& preferred) {
   OccupancyMap occupancy;
   IdSet rejected;
   for (const size_t i : Precedence(state.vips, preferred)) {
     const Vip& vip = state.vips[i];
-    std::string problem = OwnPortConflict(vip, own_ports);
+    std::string problem = OwnPortConflict(vip, admin);
     if (problem.empty()) problem = ConflictOf(vip, occupancy);
     if (problem.empty()) {
       Occupy(vip, occupancy);
@@ -193,14 +192,10 @@ void WarnOfUnused(DesiredState& state) {
 
 }  // namespace
 
-void ValidateTogether(DesiredState& state, const std::vector<net::Endpoint>& own_ports,
+void ValidateTogether(DesiredState& state, const std::optional<net::Endpoint>& admin_flag,
                       const std::vector<ObjectId>& preferred) {
   const IdSet preferred_set(preferred.begin(), preferred.end());
-  std::vector<net::Endpoint> listening = own_ports;
-  if (state.node.has_value() && state.node->admin_http.has_value()) {
-    listening.push_back(*state.node->admin_http);
-  }
-  RejectConflictingVips(state, listening, preferred_set);
+  RejectConflictingVips(state, AdminHttpEndpoint(admin_flag, state.node), preferred_set);
   RejectDuplicateServers(state, preferred_set);
   WarnOfUnused(state);
 }

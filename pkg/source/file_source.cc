@@ -39,7 +39,7 @@ int PollTimeoutMs(absl::Duration wait) {
 
 std::shared_ptr<const model::DesiredState> ReadOnce(const std::string& path,
                                                     const FileSourceOptions& options) {
-  return ManifestStore(options.own_ports).Merge(ManifestReader(path).Read(absl::ZeroDuration()));
+  return ManifestStore(options.admin).Merge(ManifestReader(path).Read(absl::ZeroDuration()));
 }
 
 absl::StatusOr<std::unique_ptr<FileSource>> FileSource::Create(const std::string& path,
@@ -72,7 +72,7 @@ FileSource::FileSource(const std::string& path, const FileSourceOptions& options
       stop_(std::move(stop)),
       watch_(std::move(watch)),
       reader_(path),
-      store_(options.own_ports) {}
+      store_(options.admin) {}
 
 FileSource::~FileSource() {
   const uint64_t one = 1;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,8 +24,8 @@
 namespace fairlead::source {
 
 struct FileSourceOptions {
-  // Endpoints that this process listens on itself; a VIP with one of them is rejected.
-  std::vector<net::Endpoint> own_ports;
+  // Where the admin API listens whatever the Node says; see model::ValidateTogether.
+  std::optional<net::Endpoint> admin;
 };
 
 // Reads once and follows nothing. Never fails: an unreadable path is a finding.

@@ -126,6 +126,7 @@ class Decoder {
       RefuseUnidentified(root, "kind", kind,
                          kind.empty() ? "a manifest needs a kind: VIP, RealServer or Node"
                                       : absl::StrCat("unknown kind ", model::Quoted(kind),
+                                                     "; there are VIP, RealServer and Node",
                                                      model::DidYouMean(kind, kKinds)));
     } else if (api_version != model::kApiVersion) {
       RefuseUnidentified(root, "apiVersion", kind,

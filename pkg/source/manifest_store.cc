@@ -39,8 +39,8 @@ bool IsEarlier(const SourceLocation& left, const SourceLocation& right) {
 class Merger {
  public:
   Merger(const Reading& reading, const DesiredState& in_force,
-         const std::vector<net::Endpoint>& own_ports)
-      : reading_(reading), in_force_(in_force), own_ports_(own_ports) {
+         const std::optional<net::Endpoint>& admin_flag)
+      : reading_(reading), in_force_(in_force), admin_flag_(admin_flag) {
     for (const auto& file : reading.files) complete_files_.emplace(file->file, file->complete);
   }
 
@@ -158,7 +158,7 @@ class Merger {
     const ById<model::RealServer> last_servers = IndexById(in_force_.real_servers);
     while (true) {
       state_ = candidates_;
-      model::ValidateTogether(state_, own_ports_, unchanged_);
+      model::ValidateTogether(state_, admin_flag_, unchanged_);
       const size_t vips_back = FallBack(candidates_.vips, state_.vips, last_vips);
       const size_t servers_back =
           FallBack(candidates_.real_servers, state_.real_servers, last_servers);
@@ -224,7 +224,7 @@ class Merger {
 
   const Reading& reading_;
   const DesiredState& in_force_;
-  const std::vector<net::Endpoint>& own_ports_;
+  const std::optional<net::Endpoint>& admin_flag_;
   absl::flat_hash_map<std::string, bool> complete_files_;
   absl::flat_hash_map<ObjectId, SourceLocation> places_;
   std::vector<RejectedObject> duplicates_;
@@ -237,11 +237,11 @@ class Merger {
 
 }  // namespace
 
-ManifestStore::ManifestStore(std::vector<net::Endpoint> own_ports)
-    : own_ports_(std::move(own_ports)), in_force_(std::make_shared<const DesiredState>()) {}
+ManifestStore::ManifestStore(const std::optional<net::Endpoint>& admin_flag)
+    : admin_flag_(admin_flag), in_force_(std::make_shared<const DesiredState>()) {}
 
 std::shared_ptr<const DesiredState> ManifestStore::Merge(const Reading& reading) {
-  in_force_ = std::make_shared<const DesiredState>(Merger(reading, *in_force_, own_ports_).Run());
+  in_force_ = std::make_shared<const DesiredState>(Merger(reading, *in_force_, admin_flag_).Run());
   return in_force_;
 }
 

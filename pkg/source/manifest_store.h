@@ -36,14 +36,14 @@ struct Reading {
 
 class ManifestStore {
  public:
-  // `own_ports`: see model::ValidateTogether.
-  explicit ManifestStore(std::vector<net::Endpoint> own_ports);
+  // `admin_flag`: see model::ValidateTogether.
+  explicit ManifestStore(const std::optional<net::Endpoint>& admin_flag);
 
   // The state in force after `reading`; objects are sorted by id, findings by place.
   std::shared_ptr<const model::DesiredState> Merge(const Reading& reading);
 
  private:
-  const std::vector<net::Endpoint> own_ports_;
+  const std::optional<net::Endpoint> admin_flag_;
   std::shared_ptr<const model::DesiredState> in_force_;
 };
 

@@ -59,6 +59,7 @@ ServiceObservation ObserveService(const ServiceRuntime& service) {
     sum.retries_total += shard.retries.value();
     sum.fallback_total += shard.fallbacks.value();
     sum.client_resets_total += shard.client_resets.value();
+    sum.transparent_timeouts_total += shard.transparent_timeouts.value();
     for (size_t i = 0; i < kRejectionCount; ++i) {
       sum.rejections_total[i] += shard.rejections[i].value();
     }

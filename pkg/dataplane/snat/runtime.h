@@ -65,6 +65,7 @@ struct alignas(64) ServiceShardState {
   Counter retries;
   Counter fallbacks;
   Counter client_resets;
+  Counter transparent_timeouts;
   std::array<Counter, kRejectionCount> rejections;
   std::array<Counter, kConnectLatencyBounds.size() + 1> connect_latency;
   Counter connect_latency_ns_sum;

@@ -36,6 +36,9 @@ Rejection RejectionOf(int error) {
       return Rejection::kNoMemory;
     case EADDRNOTAVAIL:
       return Rejection::kNoSourcePort;
+    case EPERM:
+    case EACCES:
+      return Rejection::kNotPermitted;
     default:
       return Rejection::kConnectFailed;
   }
@@ -187,6 +190,11 @@ void Session::OnConnectFailed(int error) {
   fds_[1] = -1;
   ReleaseServer();
   connect_->last_error = error;
+  const SnatService* service = CurrentService();
+  if (error == ETIMEDOUT && service != nullptr &&
+      service->spec->client_address == model::ClientAddress::kTransparent) {
+    service_->shards[shard_.index()].transparent_timeouts.Add();
+  }
   if (connect_->is_fallback || shard_.now_ms() >= connect_->deadline_ms) {
     return Reject(RejectionOf(error));
   }

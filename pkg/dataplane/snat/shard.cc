@@ -94,7 +94,7 @@ void Shard::Join() {
 }
 
 void Shard::Post(const ShardMessage& message) {
-  while (!mailbox_->TryPost(message)) ::usleep(1000);
+  while (!ended_.load(std::memory_order_acquire) && !mailbox_->TryPost(message)) ::usleep(1000);
 }
 
 void Shard::Run() {
@@ -117,6 +117,7 @@ void Shard::Run() {
   }
   ring_->Wait(absl::ZeroDuration());  // submits the last closes
   sessions_active_.store(0, std::memory_order_relaxed);
+  ended_.store(true, std::memory_order_release);
 }
 
 void Shard::UpdateTime() {

@@ -102,7 +102,8 @@ class Shard {
   void Start(std::vector<Shard*> peers);
   void Join();
 
-  // Any thread. Blocks for a moment when the mailbox is full: configuration must not be lost.
+  // Any thread. Blocks for a moment when the mailbox is full: configuration must not be lost. Does
+  // nothing when the thread has ended.
   void Post(const ShardMessage& message);
 
   // Any thread.
@@ -227,6 +228,7 @@ class Shard {
   size_t pipes_in_use_ = 0;
   uint64_t private_bytes_ = 0;
 
+  std::atomic<bool> ended_{false};
   std::atomic<uint64_t> applied_revision_{0};
   std::atomic<uint32_t> sessions_active_{0};
   std::atomic<uint64_t> buffers_exhausted_{0};

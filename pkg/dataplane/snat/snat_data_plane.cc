@@ -123,6 +123,22 @@ std::map<net::Endpoint, Wanted> WantedListeners(const SnatPlan& plan) {
   return wanted;
 }
 
+// Whether this process may connect from addresses that are not its own; the capability may come and
+// go with the process's, so that it is asked each time.
+absl::Status CheckTransparent() {
+  const base::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  if (!fd.valid() || ::setsockopt(fd.get(), SOL_IP, IP_TRANSPARENT, &on, sizeof(on)) == 0) {
+    return absl::OkStatus();  // without a descriptor nothing is known
+  }
+  const absl::Status status = base::LastErrnoStatus("clientAddress Transparent: IP_TRANSPARENT");
+  return absl::Status(
+      status.code(),
+      absl::StrCat(status.message(),
+                   "; no connection to a real server can be made with the client's address. Grant "
+                   "CAP_NET_ADMIN (or CAP_NET_RAW), or use clientAddress ProxyProtocolV2"));
+}
+
 void NoteFailure(absl::Status failure, ServiceOutcome* outcome) {
   if (outcome->status.ok()) outcome->status = std::move(failure);
 }
@@ -182,6 +198,9 @@ ApplyResult SnatDataPlane::Apply(std::shared_ptr<const ForwardingPlan> plan) {
     outcome.service_id = service->spec->id;
     for (const net::IpAddress& address : service->spec->addresses) {
       outcome.addresses.push_back({address, WhereIs(address, interfaces)});
+    }
+    if (service->spec->client_address == model::ClientAddress::kTransparent) {
+      outcome.status = CheckTransparent();
     }
   }
   std::vector<UpdatePlan> updates(shards_.size());

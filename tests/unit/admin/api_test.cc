@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "pkg/admin/client.h"
 #include "pkg/admin/host_check.h"
 #include "pkg/admin/server.h"
@@ -162,10 +164,13 @@ TEST_F(ApiTest, ExplainTakesEncodedAddresses) {
 }
 
 TEST_F(ApiTest, SetsAServersState) {
-  const auto body = AdminPostJson(server_->endpoint(), "/api/v1/servers/state",
-                                  R"({"server": "srv-1", "vip": "web", "state": "drain"})");
+  const auto body =
+      AdminPostJson(server_->endpoint(), "/api/v1/servers/state",
+                    R"({"server": "srv-1", "vip": "web", "state": "drain", "user": "eve"})");
   ASSERT_TRUE(body.ok()) << body.status();
   ASSERT_EQ(commands_.size(), 1u);
+  EXPECT_THAT(commands_[0].client, StartsWith("127.0.0.1:"));
+  EXPECT_EQ(commands_[0].user, "eve");
   EXPECT_EQ(commands_[0].vip, "web");
   EXPECT_EQ(commands_[0].state, model::AdminState::kDrain);
   const nlohmann::json answer = nlohmann::json::parse(*body);
@@ -233,6 +238,40 @@ TEST_F(ApiTest, PortIsFreeAgainAfterTheServerEnds) {
   server_.reset();
   const auto again = AdminServer::Create(endpoint, Backend());
   EXPECT_TRUE(again.ok()) << again.status();
+}
+
+TEST_F(ApiTest, EndsAtOnceAlthoughClientsSayNothingOrHalfARequest) {
+  const net::SocketAddress address(server_->endpoint());
+  std::vector<base::UniqueFd> clients;
+  for (const std::string begun : {"", "", "GET /healthz HTTP/1.1\r\nHo"}) {
+    base::UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::connect(fd.get(), &address.generic, address.length), 0);
+    ASSERT_EQ(::send(fd.get(), begun.data(), begun.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(begun.size()));
+    clients.push_back(std::move(fd));
+  }
+  Get("/healthz");  // by now the others have threads
+  const absl::Time before = absl::Now();
+  server_.reset();
+  EXPECT_LT(absl::Now() - before, absl::Milliseconds(400));
+}
+
+TEST_F(ApiTest, StoppingLetsAnAnswerThatIsUnderWayGoOut) {
+  AdminBackend slow = Backend();
+  absl::Notification begun;
+  slow.view = [&] {
+    begun.Notify();
+    absl::SleepFor(absl::Milliseconds(200));
+    return view_;
+  };
+  auto server = AdminServer::Create(*net::Endpoint::Parse("127.0.0.1:0"), slow);
+  ASSERT_TRUE(server.ok());
+  std::thread client([endpoint = (*server)->endpoint()] {
+    EXPECT_TRUE(AdminGet(endpoint, "/api/v1/status").ok());
+  });
+  begun.WaitForNotification();
+  server->reset();
+  client.join();
 }
 
 TEST_F(ApiTest, AnswersManyAtATime) {

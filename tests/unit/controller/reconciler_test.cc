@@ -1,80 +1,15 @@
-#include "pkg/controller/reconciler.h"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <filesystem>
 #include <memory>
 #include <string>
 
-#include "tests/unit/controller/fakes.h"
+#include "tests/unit/controller/reconciler_testing.h"
 
 namespace fairlead::controller {
 namespace {
 
-using model::AdminState;
-using model::Eligibility;
-using model::OperationalState;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr char kTarget1[] = "default/web srv-1 10.0.1.1:80";
-constexpr char kTarget2[] = "default/web srv-2 10.0.1.2:80";
-
-class ReconcilerTest : public testing::Test {
- protected:
-  ReconcilerTest()
-      : directory_(testing::TempDir() + "/" +
-                   testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    std::filesystem::remove_all(directory_);
-    Restart();
-    desired_.vips.push_back(MakeVip(2));
-  }
-
-  void Restart() {
-    reconciler_ = std::make_unique<Reconciler>(
-        ReconcilerOptions{.state_directory = directory_, .host_warnings = {"few descriptors"}},
-        clock_, plane_, health_);
-    reconciler_->Restore();
-  }
-  void Apply() {
-    reconciler_->SetDesired(std::make_shared<const model::DesiredState>(desired_));
-    reconciler_->Turn();
-  }
-  void Report(const std::string& target, OperationalState state, bool unreachable = false) {
-    reconciler_->SetHealth(MakeReport(target, state, "seen", unreachable));
-    reconciler_->Turn();
-  }
-  void AllUp() {
-    for (const std::string& id : health_.target_ids()) Report(id, OperationalState::kUp);
-  }
-  SetServerStateResult Set(const std::string& server, AdminState state) {
-    auto result = reconciler_->SetState({.vip = "web", .server = server, .state = state});
-    EXPECT_TRUE(result.ok()) << result.status();
-    reconciler_->Turn();
-    return result.ok() ? *result : SetServerStateResult();
-  }
-  const dataplane::PlanServer& Planned(size_t index) {
-    last_plan_ = plane_.plans().back();
-    return last_plan_->services.at(0)->servers.at(index);
-  }
-  ServerView Server(size_t index) { return reconciler_->View()->vips.at(0).servers.at(index); }
-  std::vector<std::string> EventMessages() {
-    std::vector<std::string> messages;
-    const auto view = reconciler_->View();
-    for (const EventView& event : view->events) messages.push_back(event.message);
-    return messages;
-  }
-
-  const std::string directory_;
-  FakeClock clock_;
-  FakeDataPlane plane_;
-  FakeHealth health_;
-  std::unique_ptr<Reconciler> reconciler_;
-  model::DesiredState desired_;
-  std::shared_ptr<const dataplane::ForwardingPlan> last_plan_;
-};
 
 TEST_F(ReconcilerTest, StartsWithoutAPlanAndServesAfterTheFirstReading) {
   reconciler_->Turn();
@@ -371,13 +306,25 @@ TEST_F(ReconcilerTest, CountersAreThoseOfTheMomentOfAsking) {
   EXPECT_EQ(Server(0).counters.connections_active, 0u);
 }
 
-TEST_F(ReconcilerTest, StoppingAppliesNothingMore) {
+TEST_F(ReconcilerTest, StoppingGoesOnFollowingHealth) {
   Apply();
+  AllUp();
   reconciler_->BeginStop();
   EXPECT_EQ(reconciler_->View()->phase, ControlView::Phase::kStopping);
-  const size_t plans = plane_.plans().size();
+  Report(kTarget1, OperationalState::kDown, /*unreachable=*/true);
+  EXPECT_EQ(Server(0).health, OperationalState::kDown);
+  EXPECT_LE(Planned(0).cut_sessions_at, clock_.Monotonic());
+  EXPECT_EQ(reconciler_->View()->phase, ControlView::Phase::kStopping);
+}
+
+TEST_F(ReconcilerTest, StoppingSaysNothingOfListeners) {
+  plane_.FailService("default/web", absl::UnavailableError("bind 10.0.0.1:80: in use"));
+  Apply();
+  AllUp();
+  reconciler_->BeginStop();
+  plane_.FailService("", absl::OkStatus());
   Report(kTarget1, OperationalState::kDown);
-  EXPECT_EQ(plane_.plans().size(), plans);
+  EXPECT_EQ(EventMessages().back(), "real server is down");
 }
 
 }  // namespace

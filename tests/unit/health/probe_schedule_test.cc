@@ -131,6 +131,7 @@ TEST_F(ProbeScheduleTest, WhatThisHostCouldNotAskIsNotCounted) {
     counted = Step(kNoPorts);
     EXPECT_EQ(counted.report->state, OperationalState::kUp);
     EXPECT_EQ(counted.notify, i == 0);
+    EXPECT_TRUE(counted.report->not_checked);
   }
   EXPECT_EQ(counted.report->reason, kNoPorts.reason);
   EXPECT_EQ(counted.report->failures, 0u);

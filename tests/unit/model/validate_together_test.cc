@@ -72,7 +72,7 @@ TEST(ValidateTogetherTest, NamespacesShareTheAddresses) {
 }
 
 TEST(ValidateTogetherTest, OurOwnPortsAreTaken) {
-  const std::vector<net::Endpoint> own = {*net::Endpoint::Parse("10.0.0.1:9080")};
+  const auto own = *net::Endpoint::Parse("10.0.0.1:9080");
   DesiredState state =
       StateOf({GoodVip("a", "10.0.0.1", "9000-9100"), GoodVip("b", "10.0.0.2", "9000-9100")});
   ValidateTogether(state, own, {});
@@ -84,7 +84,7 @@ TEST(ValidateTogetherTest, AWildcardListenerTakesThePortOnEveryAddress) {
   const auto names = [](const char* own) {
     DesiredState state =
         StateOf({GoodVip("v4", "10.0.0.1", "9080"), GoodVip("v6", "fd00::1", "9080")});
-    ValidateTogether(state, {*net::Endpoint::Parse(own)}, {});
+    ValidateTogether(state, *net::Endpoint::Parse(own), {});
     return NamesOf(state);
   };
   EXPECT_THAT(names("0.0.0.0:9080"), ElementsAre("v6"));
@@ -97,6 +97,30 @@ TEST(ValidateTogetherTest, TheNodesAdminPortIsOurOwn) {
   state.node.emplace().admin_http = *net::Endpoint::Parse("10.0.0.1:9080");
   ValidateTogether(state, {}, {});
   EXPECT_THAT(NamesOf(state), IsEmpty());
+}
+
+TEST(ValidateTogetherTest, TheAdminPortIsOurOwnWithoutANode) {
+  DesiredState state =
+      StateOf({GoodVip("loopback", "127.0.0.1", "9080"), GoodVip("other", "10.0.0.1", "9080")});
+  ValidateTogether(state, {}, {});
+  EXPECT_THAT(NamesOf(state), ElementsAre("other"));
+  EXPECT_THAT(state.findings[0].message, HasSubstr("its admin API listens on 127.0.0.1:9080"));
+}
+
+TEST(ValidateTogetherTest, TheCommandLinesAdminAddressWinsOverTheNodesAndThatOverTheDefault) {
+  const auto names = [](bool node, bool flag) {
+    DesiredState state =
+        StateOf({GoodVip("default", "127.0.0.1", "9080"), GoodVip("node", "127.0.0.1", "9081"),
+                 GoodVip("flag", "127.0.0.1", "9082")});
+    if (node) state.node.emplace().admin_http = *net::Endpoint::Parse("127.0.0.1:9081");
+    std::optional<net::Endpoint> admin_flag;
+    if (flag) admin_flag = *net::Endpoint::Parse("127.0.0.1:9082");
+    ValidateTogether(state, admin_flag, {});
+    return NamesOf(state);
+  };
+  EXPECT_THAT(names(false, false), ElementsAre("node", "flag"));
+  EXPECT_THAT(names(true, false), ElementsAre("default", "flag"));
+  EXPECT_THAT(names(true, true), ElementsAre("default", "node"));
 }
 
 TEST(ValidateTogetherTest, TheLaterOfTwoServersWithOneEndpointInOneVipIsRejected) {

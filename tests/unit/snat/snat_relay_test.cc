@@ -1,7 +1,10 @@
 // SnatDataPlane end to end on loopback: real sockets, real rings, both engines.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
@@ -118,6 +121,23 @@ TEST_P(SnatRelayTest, SpreadsByWeight) {
     const bool by_turn = scheduler == model::Scheduler::kWeightedRoundRobin;
     EXPECT_NEAR(heavy.accepted() - before, 150, by_turn ? 4 : 40);
   }
+}
+
+// Without the effective capabilities of the calling thread, which alone has them taken away.
+TEST_P(SnatRelayTest, TransparencyWithoutItsCapabilityIsToldAtOnce) {
+  service_.client_address = model::ClientAddress::kTransparent;
+  AddServer("one", {Loopback(), FreePort()});
+  ApplyResult result;
+  std::thread unprivileged([&] {
+    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+    ASSERT_EQ(::syscall(SYS_capset, &header, none), 0);
+    result = Apply();
+  });
+  unprivileged.join();
+  EXPECT_THAT(std::string(result.services.at(0).status.message()),
+              testing::AllOf(testing::HasSubstr("EPERM"), testing::HasSubstr("CAP_NET_ADMIN"),
+                             testing::HasSubstr("ProxyProtocolV2")));
 }
 
 TEST_P(SnatRelayTest, TriesTheNextServerWhenOneRefuses) {

@@ -124,9 +124,12 @@ TEST(ManifestDecoderTest, FindingsAreAtTheirFieldsPlace) {
 
 TEST(ManifestDecoderTest, UnknownKindsAndVersionsAreNamed) {
   EXPECT_THAT(FindingsOf(Header("Vip", "a")),
-              ElementsAre(HasSubstr("unknown kind \"Vip\"; did you mean \"VIP\"?")));
-  EXPECT_THAT(FindingsOf(Header("VirtualService", "a")),
-              ElementsAre(HasSubstr("VirtualService a: kind: unknown kind \"VirtualService\"")));
+              ElementsAre(HasSubstr("unknown kind \"Vip\"; there are VIP, RealServer and Node; "
+                                    "did you mean \"VIP\"?")));
+  EXPECT_THAT(
+      FindingsOf(Header("VirtualService", "a")),
+      ElementsAre(HasSubstr("VirtualService a: kind: unknown kind \"VirtualService\"; there "
+                            "are VIP, RealServer and Node")));
   EXPECT_THAT(FindingsOf("apiVersion: v1\nkind: Node\nmetadata: {name: a}\n"),
               ElementsAre(HasSubstr("unknown apiVersion \"v1\"; write lb.fairlead.dev/v1alpha1")));
   EXPECT_THAT(FindingsOf("metadata: {name: a}\n"), ElementsAre(HasSubstr("needs a kind")));
