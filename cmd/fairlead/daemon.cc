@@ -90,7 +90,7 @@ Daemon::~Daemon() {
   relay_.Detach();
   source_.reset();
   if (controller_ != nullptr) controller_->Stop();
-  absl::MutexLock lock(&admin_mutex_);
+  base::MutexLock lock(&admin_mutex_);
   admin_.reset();
   health_.reset();
 }
@@ -164,7 +164,7 @@ absl::Status Daemon::StartControl(std::vector<std::string> host_warnings) {
 }
 
 absl::Status Daemon::StartAdmin() {
-  absl::MutexLock lock(&admin_mutex_);
+  base::MutexLock lock(&admin_mutex_);
   auto admin = admin::AdminServer::Create(node_.admin, MakeBackend(*controller_, *plane_));
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
@@ -205,7 +205,7 @@ void Daemon::StartHandover() {
 void Daemon::OnReleased() {
   plane_->StopAccepting();
   {
-    absl::MutexLock lock(&admin_mutex_);
+    base::MutexLock lock(&admin_mutex_);
     admin_.reset();
   }
   const uint64_t one = 1;

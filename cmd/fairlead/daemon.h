@@ -12,12 +12,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "cmd/fairlead/desired_state_relay.h"
 #include "cmd/fairlead/run_options.h"
 #include "pkg/admin/server.h"
 #include "pkg/base/clock.h"
+#include "pkg/base/mutex.h"
 #include "pkg/base/unique_fd.h"
 #include "pkg/controller/controller.h"
 #include "pkg/dataplane/snat/listener_handover.h"
@@ -67,7 +67,7 @@ class Daemon {
   std::unique_ptr<controller::Controller> controller_;
   std::unique_ptr<health::HealthMonitor> health_;
   std::unique_ptr<source::ConfigSource> source_;
-  absl::Mutex admin_mutex_;
+  base::Mutex admin_mutex_;
   std::unique_ptr<admin::AdminServer> admin_ ABSL_GUARDED_BY(admin_mutex_);
   std::unique_ptr<dataplane::snat::TakeOver> takeover_;
   std::unique_ptr<dataplane::snat::HandoverServer> handover_;

@@ -10,8 +10,8 @@
 #include <memory>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "pkg/base/mutex.h"
 #include "pkg/model/desired_state.h"
 
 namespace fairlead::cmd {
@@ -21,35 +21,38 @@ class DesiredStateRelay {
   using Snapshot = std::shared_ptr<const model::DesiredState>;
 
   void Post(Snapshot snapshot) {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     newest_ = std::move(snapshot);
     if (sink_) sink_(newest_);
   }
 
   // The newest snapshot; null when none came within `timeout`.
   Snapshot WaitForFirst(absl::Duration timeout) {
-    absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(
-                                +[](Snapshot* newest) { return *newest != nullptr; }, &newest_),
-                            timeout);
+    base::MutexLock lock(&mutex_);
+    mutex_.AwaitWithTimeout(
+        [this] {
+          mutex_.AssertHeld();
+          return newest_ != nullptr;
+        },
+        timeout);
     return newest_;
   }
 
   // From now on `sink` gets every snapshot, the newest one at once. It must not block for long.
   void Attach(std::function<void(Snapshot)> sink) {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     sink_ = std::move(sink);
     if (newest_ != nullptr) sink_(newest_);
   }
 
   // No call of the sink after it returns.
   void Detach() {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     sink_ = nullptr;
   }
 
  private:
-  absl::Mutex mutex_;
+  base::Mutex mutex_;
   Snapshot newest_ ABSL_GUARDED_BY(mutex_);
   std::function<void(Snapshot)> sink_ ABSL_GUARDED_BY(mutex_);
 };

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "cmd/fairlead/daemon.h"
 #include "cmd/fairlead/process_setup.h"
 #include "cmd/fairlead/run_options.h"
 #include "pkg/base/log.h"
+#include "pkg/base/mutex.h"
 
 namespace fairlead::cmd {
 namespace {
@@ -48,7 +48,7 @@ void DrainAndStop(Daemon& daemon, int signal_fd, absl::Duration first_grace,
   base::LogInfo("stopping: no new clients, connected ones may end",
                 {{"sessions", absl::StrCat(daemon.sessions_active())},
                  {"grace", absl::FormatDuration(first_grace)}});
-  absl::Notification stopped;
+  base::Notification stopped;
   std::vector<std::thread> stoppers;
   const auto stop = [&](absl::Duration grace) {
     stoppers.emplace_back([&daemon, &stopped, grace, first = stoppers.empty()] {

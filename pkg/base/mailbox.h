@@ -17,8 +17,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "pkg/base/errno_status.h"
+#include "pkg/base/mutex.h"
 #include "pkg/base/unique_fd.h"
 
 namespace fairlead::base {
@@ -36,7 +36,7 @@ class Mailbox {
   // tries again.
   [[nodiscard]] bool TryPost(T message) {
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       if (messages_.size() >= capacity_) return false;
       messages_.push_back(std::move(message));
     }
@@ -52,7 +52,7 @@ class Mailbox {
   std::vector<T> Drain() {
     uint64_t count = 0;
     [[maybe_unused]] ssize_t got = ::read(wake_.get(), &count, sizeof(count));
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return std::exchange(messages_, {});
   }
 
@@ -64,7 +64,7 @@ class Mailbox {
 
   const size_t capacity_;
   const UniqueFd wake_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::vector<T> messages_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -16,10 +16,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "pkg/base/clock.h"
 #include "pkg/base/mailbox.h"
+#include "pkg/base/mutex.h"
 #include "pkg/controller/command.h"
 #include "pkg/controller/reconciler.h"
 #include "pkg/controller/view.h"
@@ -61,7 +60,7 @@ class Controller {
     explicit PendingCommand(SetServerState wanted) : command(std::move(wanted)) {}
     const SetServerState command;
     absl::StatusOr<SetServerStateResult> result = absl::UnavailableError("not run");
-    absl::Notification done;
+    base::Notification done;
   };
   struct BeginStopRequest {};
   struct StopRequest {};

@@ -395,14 +395,14 @@ void Reconciler::Publish() {
   view->warnings = options_.host_warnings;
   if (!state_warning_.empty()) view->warnings.push_back(state_warning_);
   view->events = events_.Recent();
-  absl::MutexLock lock(&view_mutex_);
+  base::MutexLock lock(&view_mutex_);
   view_ = std::move(view);
 }
 
 std::shared_ptr<const ControlView> Reconciler::View() const {
   std::shared_ptr<const ControlView> published;
   {
-    absl::MutexLock lock(&view_mutex_);
+    base::MutexLock lock(&view_mutex_);
     published = view_;
   }
   auto view = std::make_shared<ControlView>(*published);

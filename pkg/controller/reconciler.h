@@ -18,9 +18,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "pkg/base/clock.h"
+#include "pkg/base/mutex.h"
 #include "pkg/controller/command.h"
 #include "pkg/controller/event_log.h"
 #include "pkg/controller/override_store.h"
@@ -110,7 +110,7 @@ class Reconciler {
   absl::Duration apply_retry_at_ = absl::InfiniteDuration();
   absl::Duration next_tick_;
 
-  mutable absl::Mutex view_mutex_;
+  mutable base::Mutex view_mutex_;
   std::shared_ptr<const ControlView> view_ ABSL_GUARDED_BY(view_mutex_);
 };
 

@@ -15,8 +15,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "pkg/base/log.h"
+#include "pkg/base/mutex.h"
 #include "pkg/health/probe_factory.h"
 #include "pkg/health/probe_runner.h"
 #include "pkg/health/probe_schedule.h"
@@ -49,7 +49,7 @@ class HealthMonitorImpl final : public HealthMonitor {
 
   ~HealthMonitorImpl() override {
     {
-      absl::MutexLock lock(&mutex_);
+      base::MutexLock lock(&mutex_);
       stopping_ = true;
     }
     ring_->Wake();
@@ -70,14 +70,14 @@ class HealthMonitorImpl final : public HealthMonitor {
 
   void SetTargets(std::vector<ProbeTarget> targets) override {
     {
-      absl::MutexLock lock(&mutex_);
+      base::MutexLock lock(&mutex_);
       new_targets_ = std::move(targets);
     }
     ring_->Wake();
   }
 
   std::vector<HealthReport> Snapshot() const override {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     std::vector<HealthReport> reports;
     reports.reserve(reports_.size());
     for (const auto& [id, report] : reports_) reports.push_back(report);
@@ -91,7 +91,7 @@ class HealthMonitorImpl final : public HealthMonitor {
  private:
   void Run();
   bool stopping() const {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     return stopping_;
   }
   void AdoptTargets();
@@ -111,7 +111,7 @@ class HealthMonitorImpl final : public HealthMonitor {
   ProbeRunner runner_;
   ProbeSchedule schedule_;
 
-  mutable absl::Mutex mutex_;
+  mutable base::Mutex mutex_;
   // A mailbox of one place: a newer set replaces one that was not taken yet, so none is ever
   // refused.
   std::optional<std::vector<ProbeTarget>> new_targets_ ABSL_GUARDED_BY(mutex_);
@@ -143,7 +143,7 @@ void HealthMonitorImpl::Run() {
 void HealthMonitorImpl::AdoptTargets() {
   std::optional<std::vector<ProbeTarget>> targets;
   {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     targets = std::exchange(new_targets_, std::nullopt);
   }
   if (!targets) return;
@@ -153,7 +153,7 @@ void HealthMonitorImpl::AdoptTargets() {
   schedule_.ForEachReport(
       [&reports](const HealthReport& report) { reports[report.target_id] = report; });
   {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     reports_.swap(reports);
   }
   for (const HealthReport& report : changes) on_change_(report);
@@ -177,7 +177,7 @@ void HealthMonitorImpl::CountResults() {
   const absl::Duration now = clock_.Monotonic();
   const absl::Time wall = clock_.Now();
   {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     for (const ProbeRunner::Result& result : results) {
       const auto counted = schedule_.Count(result.key, result.outcome, result.latency, now, wall);
       if (!counted) continue;

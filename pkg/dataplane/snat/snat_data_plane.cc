@@ -161,7 +161,7 @@ absl::StatusOr<std::unique_ptr<SnatDataPlane>> SnatDataPlane::Create(SnatOptions
   std::unique_ptr<SnatDataPlane> plane(new SnatDataPlane(clock, shards_count));
   plane->sessions_max_ = *sessions_max;
   {
-    absl::MutexLock lock(&plane->mutex_);
+    base::MutexLock lock(&plane->mutex_);
     plane->listeners_.Inherit(std::move(options.inherited.listeners));
   }
   auto table = scheduler::PersistenceTable::Create(std::move(options.inherited.persistence));
@@ -188,7 +188,7 @@ absl::StatusOr<std::unique_ptr<SnatDataPlane>> SnatDataPlane::Create(SnatOptions
 }
 
 ApplyResult SnatDataPlane::Apply(std::shared_ptr<const ForwardingPlan> plan) {
-  absl::MutexLock lock(&mutex_);
+  base::MutexLock lock(&mutex_);
   ApplyResult result;
   result.revision = plan->revision;
   plan_ = CompilePlan(*plan, plan_.get(), clock_.Monotonic(), *runtimes_);
@@ -207,6 +207,7 @@ ApplyResult SnatDataPlane::Apply(std::shared_ptr<const ForwardingPlan> plan) {
   const std::map<net::Endpoint, Wanted> wanted = WantedListeners(*plan_);
   std::vector<ClosedListener> closed;
   const auto close = [&](const net::Endpoint& endpoint) {
+    mutex_.AssertHeld();
     closed.push_back({std::make_shared<std::vector<base::UniqueFd>>(listeners_.Take(endpoint))});
     targets_.erase(endpoint);
   };
@@ -260,7 +261,7 @@ PlaneObservation SnatDataPlane::Observe() const {
     observation.splice_promotions_total += shard->splice_promotions();
     observation.accept_pauses_total += shard->accept_pauses();
   }
-  absl::MutexLock lock(&mutex_);
+  base::MutexLock lock(&mutex_);
   for (const auto& [id, service] : runtimes_->services()) {
     observation.services.push_back(ObserveService(*service));
   }
@@ -271,7 +272,7 @@ absl::StatusOr<Explanation> SnatDataPlane::Explain(const net::Endpoint& client,
                                                    const net::Endpoint& vip) const {
   std::shared_ptr<const SnatPlan> plan;
   {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     plan = plan_;
   }
   const auto seconds = static_cast<uint32_t>(absl::ToInt64Seconds(clock_.Monotonic()));
@@ -281,17 +282,17 @@ absl::StatusOr<Explanation> SnatDataPlane::Explain(const net::Endpoint& client,
 void SnatDataPlane::Stop(absl::Duration grace) {
   StopAccepting();
   for (const auto& shard : shards_) shard->Post(StopSessions{clock_.Monotonic() + grace});
-  absl::MutexLock lock(&join_mutex_);
+  base::MutexLock lock(&join_mutex_);
   for (const auto& shard : shards_) shard->Join();
 }
 
 HandedOver SnatDataPlane::DuplicateState() const {
-  absl::MutexLock lock(&mutex_);
+  base::MutexLock lock(&mutex_);
   return {listeners_.Duplicate(), shards_.front()->persistence().DuplicateFd()};
 }
 
 void SnatDataPlane::StopAccepting() {
-  absl::MutexLock lock(&mutex_);
+  base::MutexLock lock(&mutex_);
   stopped_accepting_ = true;
   std::vector<ClosedListener> closed;
   for (const net::Endpoint& endpoint : listeners_.endpoints()) {

@@ -15,9 +15,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "pkg/base/clock.h"
+#include "pkg/base/mutex.h"
 #include "pkg/base/unique_fd.h"
 #include "pkg/dataplane/data_plane.h"
 #include "pkg/dataplane/snat/listener_set.h"
@@ -74,8 +74,8 @@ class SnatDataPlane final : public DataPlane {
   uint32_t sessions_max_ = 0;
   std::unique_ptr<RuntimeRegistry> runtimes_;
   std::vector<std::unique_ptr<Shard>> shards_;
-  absl::Mutex join_mutex_;  // one joins the shards, others wait for it
-  mutable absl::Mutex mutex_;
+  base::Mutex join_mutex_;  // one joins the shards, others wait for it
+  mutable base::Mutex mutex_;
   ListenerSet listeners_ ABSL_GUARDED_BY(mutex_);
   bool stopped_accepting_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<const SnatPlan> plan_ ABSL_GUARDED_BY(mutex_);

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "pkg/base/clock.h"
+#include "pkg/base/mutex.h"
 #include "pkg/dataplane/data_plane.h"
 #include "pkg/health/health_monitor.h"
 #include "pkg/model/desired_state.h"
@@ -31,7 +31,7 @@ class FakeClock final : public base::Clock {
 class FakeDataPlane final : public dataplane::DataPlane {
  public:
   dataplane::ApplyResult Apply(std::shared_ptr<const dataplane::ForwardingPlan> plan) override {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     plans_.push_back(plan);
     dataplane::ApplyResult result;
     result.revision = plan->revision;
@@ -47,7 +47,7 @@ class FakeDataPlane final : public dataplane::DataPlane {
     return result;
   }
   dataplane::PlaneObservation Observe() const override {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     dataplane::PlaneObservation observation = observation_;
     observation.engine = "fake";
     if (!plans_.empty()) observation.applied_revision = plans_.back()->revision;
@@ -65,25 +65,25 @@ class FakeDataPlane final : public dataplane::DataPlane {
   void Stop(absl::Duration) override {}
 
   void FailService(const std::string& name, absl::Status failure) {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     failing_service_ = name;
     failure_ = std::move(failure);
   }
   void SetInterface(const std::string& interface) {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     interface_ = interface;
   }
   void SetObservation(dataplane::PlaneObservation observation) {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     observation_ = std::move(observation);
   }
   std::vector<std::shared_ptr<const dataplane::ForwardingPlan>> plans() const {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     return plans_;
   }
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable base::Mutex mutex_;
   std::vector<std::shared_ptr<const dataplane::ForwardingPlan>> plans_ ABSL_GUARDED_BY(mutex_);
   std::string failing_service_ ABSL_GUARDED_BY(mutex_);
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
@@ -94,21 +94,21 @@ class FakeDataPlane final : public dataplane::DataPlane {
 class FakeHealth final : public health::HealthMonitor {
  public:
   void SetTargets(std::vector<health::ProbeTarget> targets) override {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     targets_ = std::move(targets);
     ++set_count_;
   }
   std::vector<health::HealthReport> Snapshot() const override {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     return snapshot_;
   }
 
   void SetSnapshot(std::vector<health::HealthReport> snapshot) {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     snapshot_ = std::move(snapshot);
   }
   std::vector<health::ProbeTarget> targets() const {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     return targets_;
   }
   std::vector<std::string> target_ids() const {
@@ -117,12 +117,12 @@ class FakeHealth final : public health::HealthMonitor {
     return ids;
   }
   int set_count() const {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     return set_count_;
   }
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable base::Mutex mutex_;
   std::vector<health::ProbeTarget> targets_ ABSL_GUARDED_BY(mutex_);
   std::vector<health::HealthReport> snapshot_ ABSL_GUARDED_BY(mutex_);
   int set_count_ ABSL_GUARDED_BY(mutex_) = 0;

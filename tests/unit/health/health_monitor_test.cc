@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "pkg/base/mutex.h"
 #include "tests/unit/health/test_server.h"
 
 namespace fairlead::health {
@@ -24,14 +24,14 @@ using ::testing::StartsWith;
 class Changes {
  public:
   void Add(const HealthReport& report) {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     changes_.push_back(report);
   }
   // The first report of `id` in `state`, or one of state Unknown after 5 s.
   HealthReport WaitFor(const std::string& id, OperationalState state) {
     for (int turn = 0; turn < 5000; ++turn) {
       {
-        absl::MutexLock lock(&mutex_);
+        base::MutexLock lock(&mutex_);
         for (const HealthReport& change : changes_) {
           if (change.target_id == id && change.state == state) return change;
         }
@@ -41,16 +41,16 @@ class Changes {
     return {};
   }
   size_t count() {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     return changes_.size();
   }
   void Clear() {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     changes_.clear();
   }
 
  private:
-  absl::Mutex mutex_;
+  base::Mutex mutex_;
   std::vector<HealthReport> changes_ ABSL_GUARDED_BY(mutex_);
 };
 

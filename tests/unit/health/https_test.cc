@@ -9,9 +9,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "pkg/base/mutex.h"
 #include "pkg/health/probe_factory.h"
 #include "pkg/health/tls_stream.h"
 #include "tests/unit/health/run_probe.h"
@@ -60,7 +60,7 @@ class HttpsTest : public ::testing::Test {
       if (SSL_accept(ssl) == 1) {
         const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
         {
-          absl::MutexLock lock(&mutex_);
+          base::MutexLock lock(&mutex_);
           server_name_ = name == nullptr ? "" : name;
         }
         char buffer[4096];
@@ -73,7 +73,7 @@ class HttpsTest : public ::testing::Test {
     };
   }
   std::string server_name() {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     return server_name_;
   }
   ProbeOutcome Check(const net::Endpoint& endpoint, const std::string& host = "",
@@ -88,7 +88,7 @@ class HttpsTest : public ::testing::Test {
   }
 
   std::unique_ptr<SSL_CTX, Free> context_ = ServerContext();
-  absl::Mutex mutex_;
+  base::Mutex mutex_;
   std::string server_name_;
 };
 

@@ -9,8 +9,7 @@
 #include <functional>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
+#include "pkg/base/mutex.h"
 #include "tests/unit/source/source_testing.h"
 
 namespace fairlead::source {
@@ -28,7 +27,7 @@ class Listener {
  public:
   DesiredStateCallback Callback() {
     return [this](State state) {
-      absl::MutexLock lock(&mutex_);
+      base::MutexLock lock(&mutex_);
       state_ = std::move(state);
       ++calls_count_;
     };
@@ -36,12 +35,12 @@ class Listener {
 
   // Waits until the newest state satisfies `condition`; false after kPatience.
   bool WaitFor(const std::function<bool(const model::DesiredState&)>& condition) {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     const auto satisfied = [&] {
       mutex_.AssertHeld();
       return state_ != nullptr && condition(*state_);
     };
-    return mutex_.AwaitWithTimeout(absl::Condition(&satisfied), kPatience);
+    return mutex_.AwaitWithTimeout(satisfied, kPatience);
   }
   bool WaitForVips(const std::vector<std::string>& names) {
     return WaitFor([&](const model::DesiredState& state) { return NamesOf(state.vips) == names; });
@@ -53,16 +52,16 @@ class Listener {
   }
 
   State state() {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     return state_;
   }
   int calls_count() {
-    absl::MutexLock lock(&mutex_);
+    base::MutexLock lock(&mutex_);
     return calls_count_;
   }
 
  private:
-  absl::Mutex mutex_;
+  base::Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_);
   int calls_count_ ABSL_GUARDED_BY(mutex_) = 0;
 };
@@ -303,7 +302,7 @@ TEST(FileSourceTest, SurvivesAnOverflowOfTheEventQueue) {
   directory.Write("b", "");
   directory.Write("c", "");
   Listener listener;
-  absl::Notification overflowed;
+  base::Notification overflowed;
   const DesiredStateCallback callback = listener.Callback();
   const auto source = *FileSource::Create(directory.path(), {}, [&](State state) {
     const bool is_first_edit = !state->vips.empty() && state->vips[0].ports.Contains(81);
