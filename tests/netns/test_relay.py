@@ -289,6 +289,27 @@ class RelayTest(LabCase):
         self.serve(self.unchecked("hold", 7003, [{"name": "srv1", "maxConnections": 2}]))
         self.assertTrue(waiting.recv(100).startswith(b"srv1"))
 
+    def test_the_soft_limit_rises_with_the_load_of_the_vip(self):
+        # max(2, 10 x connections / 20): 2 at low load, 10 at full load; who waits is load, too.
+        self.serve(self.unchecked("hold", 7003, [
+            {"name": "srv1", "minConnections": 2, "maxConnections": 10}], maxConnections=20,
+                                  timeouts={"connectSeconds": 5}))
+        held = []
+        for clients, served in ((2, 2), (4, 2), (8, 4), (16, 8), (20, 10)):
+            while len(held) < clients:
+                held.append(self.lab.client.connect(VIP4, 7003))
+            wait_until(lambda: (self.fairlead.server_status("srv1", "hold")["connections"],
+                                self.fairlead.vip_status("hold")["queue"])
+                       == (served, clients - served), 5,
+                       lambda: f"{served} of {clients} are served: "
+                       f"{self.fairlead.server_status('srv1', 'hold')['connections']}")
+        # Nobody overtook, on whichever shard: the first ten have their greeting, the others come
+        # in their order.
+        for made in held:
+            self.assertTrue(made.recv(100).startswith(b"srv1"))
+            made.close()
+        wait_until(lambda: self.fairlead.vip_status("hold")["connections"] == 0, 5, "all are gone")
+
     def test_the_limit_of_a_vip(self):
         self.serve(self.unchecked("hold", 7003, SERVERS, maxConnections=4))
         held = [self.lab.client.connect(VIP4, 7003) for _ in range(4)]

@@ -97,6 +97,13 @@ void Session::ChooseServer() {
     // The rule changed after this client was accepted; its address was not asked for.
     return Reject(Rejection::kNoServer);
   }
+  if (service->clients_alike && connect_->tried.empty() &&
+      service_->waiting.load(std::memory_order_relaxed) > 0) {
+    // Nobody overtakes who waits. This client's coming may have raised a soft limit, though.
+    Enqueue(*service);
+    if (state_ == State::kWaiting) shard_.ServeLongestWaiting(*service_);
+    return;
+  }
   while (true) {
     const Pick pick = PickServer(request, shard_.persistence());
     switch (pick.kind) {

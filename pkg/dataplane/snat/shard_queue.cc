@@ -10,6 +10,19 @@ namespace {
 
 constexpr uint32_t kQueueMax = 1024;  // per service, all shards
 
+// The shard whose first client has waited longest; -1: nobody waits.
+int LongestWaiting(const ServiceRuntime& service) {
+  int longest = -1;
+  uint64_t ticket = kNobodyWaits;
+  for (size_t i = 0; i < service.shards.size(); ++i) {
+    const uint64_t first = service.shards[i].first_ticket.load(std::memory_order_relaxed);
+    if (first >= ticket) continue;
+    ticket = first;
+    longest = static_cast<int>(i);
+  }
+  return longest;
+}
+
 }  // namespace
 
 bool Shard::EnterQueue(Session& session) {
@@ -46,14 +59,7 @@ void Shard::PublishTicket(uint32_t service_id) {
 
 void Shard::ServeLongestWaiting(ServiceRuntime& service) {
   if (service.waiting.load(std::memory_order_relaxed) == 0) return;
-  int longest = -1;
-  uint64_t ticket = kNobodyWaits;
-  for (size_t i = 0; i < service.shards.size(); ++i) {
-    const uint64_t first = service.shards[i].first_ticket.load(std::memory_order_relaxed);
-    if (first >= ticket) continue;
-    ticket = first;
-    longest = static_cast<int>(i);
-  }
+  const int longest = LongestWaiting(service);
   if (longest < 0) return;
   // By mail even to itself: the caller is in the middle of closing a session.
   if (!peers_[longest]->mailbox_->TryPost(ServeQueue{service.id})) {
@@ -73,6 +79,11 @@ void Shard::ServeOwnQueue(uint32_t service_id) {
   const std::deque<Session*> waiting = found->second;
   for (Session* session : waiting) {
     if (session->state() != Session::State::kWaiting) continue;
+    // Another shard's client may have come before the next one here.
+    ServiceRuntime& service_runtime = *session->service();
+    if (alike && LongestWaiting(service_runtime) != index_) {
+      return ServeLongestWaiting(service_runtime);
+    }
     if (!session->TryLeaveQueue() && alike) return;
   }
 }
