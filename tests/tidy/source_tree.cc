@@ -19,8 +19,8 @@ constexpr std::array kCppRoots = {"pkg", "cmd", "tests"};
 constexpr std::array kTextRoots = {"pkg", "cmd", "tests", "deploy", "docker", ".ci", "crds"};
 
 bool IsText(const fs::path& path) {
-  static constexpr std::array kSuffixes = {".h",    ".cc",  ".py",  ".md",   ".txt", ".sh",
-                                           ".yaml", ".yml", ".cfg", ".conf", ".json"};
+  static constexpr std::array kSuffixes = {".h",  ".cc",   ".c",   ".py",  ".md",   ".txt",
+                                           ".sh", ".yaml", ".yml", ".cfg", ".conf", ".json"};
   const std::string name = path.filename().string();
   if (name == "Dockerfile" || path.extension().empty()) return true;  // scripts have no suffix
   return std::any_of(kSuffixes.begin(), kSuffixes.end(),
@@ -131,7 +131,11 @@ class Blanker {
 
 bool SourceFile::is_header() const { return absl::EndsWith(path, ".h"); }
 
-bool SourceFile::is_cpp() const { return is_header() || absl::EndsWith(path, ".cc"); }
+bool SourceFile::is_cpp() const { return is_header() || is_bpf() || absl::EndsWith(path, ".cc"); }
+
+bool SourceFile::is_bpf() const {
+  return absl::EndsWith(path, ".bpf.c") || absl::EndsWith(path, ".bpf.h");
+}
 
 const std::vector<SourceFile>& CppFiles() {
   static const auto& files = *new std::vector<SourceFile>(ReadAll(/*cpp_only=*/true));

@@ -12,7 +12,8 @@ struct SourceFile {
   std::vector<std::string> code;   // the same lines with comments and literals blanked (C++ only)
 
   bool is_header() const;
-  bool is_cpp() const;  // header or .cc
+  bool is_cpp() const;  // header, .cc or BPF
+  bool is_bpf() const;  // .bpf.c or .bpf.h: C for the kernel's machine
 };
 
 struct Include {

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// Parse: from a frame to the flow that it belongs to. Reads only; every byte is behind a check
+// against the end of the (first) buffer.
+#pragma once
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+
+#include "pkg/dataplane/dr/bpf/maps.bpf.h"
+
+// What is known of a packet. For an ICMP error it is the flow of the packet that the error quotes,
+// turned round: the VIP is the quoted source.
+struct Packet {
+  __u32 client[4];  // IPv4: in [3], behind zeros
+  __u32 vip[4];
+  __u32 ports;  // as in memory: the client's in the low half, the VIP's in the high half
+  __u32 fragment_id;
+  __u32 bytes;  // IP length
+  __u16 vlan;   // 802.1Q identifier; 0 = untagged
+  __u8 protocol;
+  __u8 is_ipv6;
+  __u8 opens;           // SYN without ACK
+  __u8 quoted;          // an ICMP error
+  __u8 first_fragment;  // more follow
+  __u8 later_fragment;  // has no ports
+  __u8 truncated;       // the transport header is not all there
+};
+
+// kNotOurs: no TCP, UDP or ICMP error of IP; the host's.
+enum ParseResult { kParsed, kNotOurs, kUnparsed };
+
+INLINE void SetIpv4(__u32 address[4], __u32 ipv4) {
+  address[0] = 0;
+  address[1] = 0;
+  address[2] = 0;
+  address[3] = ipv4;
+}
+
+INLINE void SetIpv6(__u32 address[4], const struct in6_addr* ipv6) {
+  address[0] = ipv6->in6_u.u6_addr32[0];
+  address[1] = ipv6->in6_u.u6_addr32[1];
+  address[2] = ipv6->in6_u.u6_addr32[2];
+  address[3] = ipv6->in6_u.u6_addr32[3];
+}
+
+// The first four bytes of either header are the ports (RFC 9293 §3.1, RFC 768).
+INLINE void ParseTransport(const void* transport, const void* end, struct Packet* packet) {
+  if (packet->protocol == IPPROTO_TCP) {
+    const struct tcphdr* tcp = transport;
+    if ((const void*)(tcp + 1) > end) {
+      packet->truncated = 1;
+      return;
+    }
+    packet->ports = *(const __u32*)transport;
+    packet->opens = tcp->syn && !tcp->ack;
+    return;
+  }
+  const struct udphdr* udp = transport;
+  if ((const void*)(udp + 1) > end) {
+    packet->truncated = 1;
+    return;
+  }
+  packet->ports = *(const __u32*)transport;
+}
+
+// The ports of a quoted packet, which came from the VIP. RFC 792 and RFC 4443 §3 let an error quote
+// 8 bytes of the transport header at least, so no whole TCP header may be asked for.
+INLINE int ParseQuotedPorts(const void* transport, const void* end, struct Packet* packet) {
+  if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP) return kNotOurs;
+  if (transport + 8 > end) return kUnparsed;
+  const __u16* ports = transport;
+  packet->ports = ((__u32)ports[0] << 16) | ports[1];
+  packet->quoted = 1;
+  return kParsed;
+}
+
+// RFC 792 and RFC 4443 §2.1; <linux/icmp.h> needs the C library.
+struct IcmpHeader {
+  __u8 type;
+  __u8 code;
+  __u16 checksum;
+  __u32 rest;
+};
+enum {
+  kIcmpUnreachable = 3,  // with "fragmentation needed"
+  kIcmpTimeExceeded = 11,
+  kIcmpParameterProblem = 12,
+  kIcmpv6Unreachable = 1,  // 2: packet too big, 3: time exceeded
+  kIcmpv6ParameterProblem = 4,
+};
+
+INLINE int ParseIcmpv4Error(const void* transport, const void* end, struct Packet* packet) {
+  const struct IcmpHeader* icmp = transport;
+  if ((const void*)(icmp + 1) > end) return kUnparsed;
+  if (icmp->type != kIcmpUnreachable && icmp->type != kIcmpTimeExceeded &&
+      icmp->type != kIcmpParameterProblem) {
+    return kNotOurs;
+  }
+  const struct iphdr* inner = (const void*)(icmp + 1);
+  if ((const void*)(inner + 1) > end) return kUnparsed;
+  const __u32 header_bytes = inner->ihl * 4;
+  if (inner->version != 4 || header_bytes < sizeof(*inner)) return kUnparsed;
+  // A later fragment quotes no ports.
+  if (inner->frag_off & bpf_htons(0x1fff)) return kNotOurs;
+  packet->protocol = inner->protocol;
+  SetIpv4(packet->client, inner->daddr);
+  SetIpv4(packet->vip, inner->saddr);
+  return ParseQuotedPorts((const void*)inner + header_bytes, end, packet);
+}
+
+INLINE int ParseIpv4(const void* network, const void* end, struct Packet* packet) {
+  const struct iphdr* ip = network;
+  if ((const void*)(ip + 1) > end) return kUnparsed;
+  const __u32 header_bytes = ip->ihl * 4;
+  packet->bytes = bpf_ntohs(ip->tot_len);
+  if (ip->version != 4 || header_bytes < sizeof(*ip) || packet->bytes < header_bytes) {
+    return kUnparsed;
+  }
+  packet->protocol = ip->protocol;
+  SetIpv4(packet->client, ip->saddr);
+  SetIpv4(packet->vip, ip->daddr);
+  const __u16 fragment = bpf_ntohs(ip->frag_off);
+  const void* transport = network + header_bytes;
+  if (ip->protocol == IPPROTO_ICMP) {
+    return fragment & 0x3fff ? kNotOurs : ParseIcmpv4Error(transport, end, packet);
+  }
+  if (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP) return kNotOurs;
+  if (fragment & 0x3fff) {  // offset, or more fragments
+    packet->fragment_id = ip->id;
+    packet->later_fragment = (fragment & 0x1fff) != 0;
+    packet->first_fragment = !packet->later_fragment;
+  }
+  if (!packet->later_fragment) ParseTransport(transport, end, packet);
+  return kParsed;
+}
+
+struct Ipv6Extension {
+  __u8 next_header;
+  __u8 length;  // RFC 8200 §4: in units of 8 bytes, without the first 8
+  __u16 fragment_offset;
+  __u32 fragment_id;
+};
+
+// Walks to the transport header; `*transport` is behind the last extension header that was read.
+// kParsed: `packet->protocol` is TCP, UDP or ICMPv6, or the packet is a later fragment.
+INLINE int SkipExtensionHeaders(const void** transport, const void* end, struct Packet* packet) {
+  const void* at = *transport;
+  for (int i = 0; i < kDrExtensionHeadersMax; ++i) {
+    const struct Ipv6Extension* header = at;
+    switch (packet->protocol) {
+      case IPPROTO_TCP:
+      case IPPROTO_UDP:
+      case IPPROTO_ICMPV6:
+        *transport = at;
+        return kParsed;
+      case IPPROTO_HOPOPTS:
+      case IPPROTO_DSTOPTS:
+        if (at + 8 > end) return kUnparsed;
+        at += (header->length + 1) * 8;
+        break;
+      case IPPROTO_ROUTING:
+        if (at + 8 > end) return kUnparsed;
+        // Segments left (the fourth byte): this address is not the last one yet.
+        if (((const __u8*)at)[3] != 0) return kNotOurs;
+        at += (header->length + 1) * 8;
+        break;
+      case IPPROTO_FRAGMENT:
+        if (at + 8 > end) return kUnparsed;
+        // The lowest bit says that more follow; without it and without offset it is a datagram in
+        // one fragment, which is treated as none (RFC 6946).
+        packet->later_fragment = (header->fragment_offset & bpf_htons(0xfff8)) != 0;
+        packet->first_fragment =
+            !packet->later_fragment && (header->fragment_offset & bpf_htons(1)) != 0;
+        packet->fragment_id = header->fragment_id;
+        at += 8;
+        break;
+      default:
+        return kNotOurs;
+    }
+    packet->protocol = header->next_header;
+    if (packet->later_fragment) return kParsed;
+  }
+  return kUnparsed;
+}
+
+INLINE int ParseIcmpv6Error(const void* transport, const void* end, struct Packet* packet) {
+  const struct IcmpHeader* icmp = transport;
+  if ((const void*)(icmp + 1) > end) return kUnparsed;
+  if (icmp->type < kIcmpv6Unreachable || icmp->type > kIcmpv6ParameterProblem) {
+    return kNotOurs;
+  }
+  const struct ipv6hdr* inner = (const void*)(icmp + 1);
+  if ((const void*)(inner + 1) > end) return kUnparsed;
+  if (inner->version != 6) return kUnparsed;
+  packet->protocol = inner->nexthdr;
+  SetIpv6(packet->client, &inner->daddr);
+  SetIpv6(packet->vip, &inner->saddr);
+  return ParseQuotedPorts(inner + 1, end, packet);
+}
+
+INLINE int ParseIpv6(const void* network, const void* end, struct Packet* packet) {
+  const struct ipv6hdr* ip = network;
+  if ((const void*)(ip + 1) > end || ip->version != 6) return kUnparsed;
+  packet->is_ipv6 = 1;
+  packet->protocol = ip->nexthdr;
+  packet->bytes = sizeof(*ip) + bpf_ntohs(ip->payload_len);
+  SetIpv6(packet->client, &ip->saddr);
+  SetIpv6(packet->vip, &ip->daddr);
+  const void* transport = ip + 1;
+  if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP) {
+    const int result = SkipExtensionHeaders(&transport, end, packet);
+    if (result != kParsed) return result;
+    if (packet->protocol == IPPROTO_ICMPV6) {
+      if (packet->first_fragment || packet->later_fragment) return kNotOurs;
+      return ParseIcmpv6Error(transport, end, packet);
+    }
+    if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP) return kNotOurs;
+  }
+  if (!packet->later_fragment) ParseTransport(transport, end, packet);
+  return kParsed;
+}
+
+// Not <linux/if_ether.h>'s, which is packed: the compiler would read it byte by byte.
+struct Ethernet {
+  __u16 destination[3];
+  __u16 source[3];
+  __be16 protocol;
+};
+
+struct VlanTag {
+  __be16 control;  // IEEE 802.1Q: the low 12 bits are the identifier
+  __be16 protocol;
+};
+
+INLINE int Parse(const void* data, const void* end, struct Packet* packet) {
+  const struct Ethernet* ethernet = data;
+  if ((const void*)(ethernet + 1) > end) return kUnparsed;
+  __be16 protocol = ethernet->protocol;
+  const void* network = ethernet + 1;
+  if (protocol == bpf_htons(ETH_P_8021Q)) {
+    const struct VlanTag* tag = network;
+    if ((const void*)(tag + 1) > end) return kUnparsed;
+    packet->vlan = bpf_ntohs(tag->control) & kDrServerVlan;
+    protocol = tag->protocol;
+    network = tag + 1;
+  }
+  if (protocol == bpf_htons(ETH_P_IP)) return ParseIpv4(network, end, packet);
+  if (protocol == bpf_htons(ETH_P_IPV6)) return ParseIpv6(network, end, packet);
+  return kNotOurs;
+}
+
+// The packets that matter for the pace: untagged TCP and UDP without options, extension headers or
+// fragments. 0 = something else, perhaps nothing valid: Parse() says.
+INLINE int ParseCommon(const void* data, const void* end, struct Packet* packet) {
+  const struct Ethernet* ethernet = data;
+  if ((const void*)(ethernet + 1) > end) return 0;
+  const void* transport;
+  if (ethernet->protocol == bpf_htons(ETH_P_IP)) {
+    const struct iphdr* ip = (const void*)(ethernet + 1);
+    if ((const void*)(ip + 1) > end || *(const __u8*)ip != 0x45) return 0;
+    if (ip->frag_off & bpf_htons(0x3fff)) return 0;
+    packet->protocol = ip->protocol;
+    packet->bytes = bpf_ntohs(ip->tot_len);
+    SetIpv4(packet->client, ip->saddr);
+    SetIpv4(packet->vip, ip->daddr);
+    transport = ip + 1;
+  } else if (ethernet->protocol == bpf_htons(ETH_P_IPV6)) {
+    const struct ipv6hdr* ip = (const void*)(ethernet + 1);
+    if ((const void*)(ip + 1) > end || ip->version != 6) return 0;
+    packet->is_ipv6 = 1;
+    packet->protocol = ip->nexthdr;
+    packet->bytes = sizeof(*ip) + bpf_ntohs(ip->payload_len);
+    SetIpv6(packet->client, &ip->saddr);
+    SetIpv6(packet->vip, &ip->daddr);
+    transport = ip + 1;
+  } else {
+    return 0;
+  }
+  if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP) return 0;
+  ParseTransport(transport, end, packet);
+  return !packet->truncated;
+}

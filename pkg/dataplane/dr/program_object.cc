@@ -1,0 +1,108 @@
+#include "pkg/dataplane/dr/program_object.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "pkg/base/errno_status.h"
+#include "pkg/dataplane/dr/bpf/dr_maps.h"
+
+// The generated skeleton names the type of the program's global variable without a namespace.
+using fairlead::dataplane::dr::bpf::DrTables;  // NOLINT(misc-unused-using-decls)
+#include <dr.skel.h>
+
+namespace fairlead::dataplane::dr {
+namespace {
+
+// What libbpf said on this thread since the last load, the verifier's log included; its end is what
+// tells the cause.
+constexpr size_t kMessagesMax = 2000;
+thread_local std::string messages;
+
+int KeepMessage(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level == LIBBPF_DEBUG) return 0;
+  char text[1024];
+  const int size = std::vsnprintf(text, sizeof(text), format, arguments);
+  messages += text;
+  if (messages.size() > kMessagesMax) messages.erase(0, messages.size() - kMessagesMax);
+  return size;
+}
+
+struct Destroy {
+  void operator()(dr_bpf* skeleton) const { dr_bpf__destroy(skeleton); }
+};
+using Skeleton = std::unique_ptr<dr_bpf, Destroy>;
+
+absl::Status LoadError(int error) {
+  std::string advice;
+  if (error == EPERM || error == EACCES) {
+    advice =
+        "; loading BPF needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN, and a seccomp "
+        "profile that lets bpf(2) through";
+  } else if (error == EINVAL || error == E2BIG) {
+    advice = "; mode DR needs Linux 5.12 or later";
+  } else if (error == ENOMEM) {
+    advice = "; the maps need about 20 MiB";
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat(base::ErrnoStatus(error, "load the BPF program").message(), advice,
+                   messages.empty() ? "" : "; libbpf: ", messages));
+}
+
+std::string NameOf(const bpf_map* map) {
+  const std::string name = bpf_map__name(map);
+  return absl::EndsWith(name, ".bss") ? "tables" : name;
+}
+
+absl::StatusOr<base::UniqueFd> Duplicate(int fd) {
+  base::UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!copy.valid()) return base::LastErrnoStatus("fcntl F_DUPFD_CLOEXEC of a BPF descriptor");
+  return copy;
+}
+
+absl::StatusOr<LoadedProgram> TakeDescriptors(const dr_bpf& skeleton) {
+  LoadedProgram loaded;
+  absl::StatusOr<base::UniqueFd> program = Duplicate(bpf_program__fd(skeleton.progs.fairlead_dr));
+  if (!program.ok()) return program.status();
+  loaded.program = *std::move(program);
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton.obj) {
+    absl::StatusOr<base::UniqueFd> fd = Duplicate(bpf_map__fd(map));
+    if (!fd.ok()) return fd.status();
+    loaded.maps.emplace(NameOf(map), *std::move(fd));
+  }
+  return loaded;
+}
+
+}  // namespace
+
+absl::StatusOr<LoadedProgram> LoadProgram(FrameBuffers buffers, const MapDescriptors& reused) {
+  libbpf_set_print(KeepMessage);
+  messages.clear();
+  const Skeleton skeleton(dr_bpf__open());
+  if (skeleton == nullptr) return LoadError(errno);
+  if (buffers == FrameBuffers::kMany) {
+    bpf_program__set_flags(skeleton->progs.fairlead_dr, BPF_F_XDP_HAS_FRAGS);
+  }
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton->obj) {
+    const auto found = reused.find(NameOf(map));
+    if (found == reused.end()) continue;
+    if (const int result = bpf_map__reuse_fd(map, found->second.get()); result != 0) {
+      return LoadError(-result);
+    }
+  }
+  if (const int result = dr_bpf__load(skeleton.get()); result != 0) return LoadError(-result);
+  return TakeDescriptors(*skeleton);
+}
+
+}  // namespace fairlead::dataplane::dr
