@@ -64,7 +64,12 @@ struct Direction {
     kStarved,   // the ring ran out of buffers; the shard starts it again
     kEnded,     // end of stream was read
   };
-  enum class Send : uint8_t { kIdle, kSending, kShutDown };
+  enum class Send : uint8_t {
+    kIdle,
+    kDue,  // in the shard's list of sends of this turn
+    kSending,
+    kShutDown,
+  };
   // How bytes move: through the ring's buffers, or by splice(2) through a pipe when the direction
   // is bulk.
   enum class Path : uint8_t { kBuffers, kPromoting, kSplice, kDemoting };
@@ -110,6 +115,8 @@ class alignas(64) Session : public TimerNode {
   void OnDeadline();
   // kWaiting: a server may have room. True when the session left the queue.
   bool TryLeaveQueue();
+  // kDue directions: nothing more came in this turn.
+  void SendDue();
   // kStarved directions: buffers are there again.
   void ResumeStarved();
   // The real server is given up: a session that is still connecting to it tries the next one, an

@@ -2,6 +2,9 @@
 //
 //   multishot receive -> slices in a SendQueue -> one send at a time -> slices given back
 //
+// A send is due at the end of the turn: what a message brought in two pieces, because a buffer
+// ended in its middle, goes on as one.
+//
 // Above the high watermark the receive is cancelled; below half of it goes on: a slow side costs
 // its watermark and no more.
 #include <netinet/in.h>
@@ -54,7 +57,10 @@ void Session::OnReceived(int direction, const uring::BufferSlice& slice) {
   flow.queued_bytes += slice.size;
   CountBytes(direction, slice.size);
   NotePiece(direction, slice.size);
-  if (state_ == State::kRelaying && flow.send == Direction::Send::kIdle) StartSend(direction);
+  if (state_ == State::kRelaying && flow.send == Direction::Send::kIdle) {
+    flow.send = Direction::Send::kDue;
+    shard_.AddDue(*this);
+  }
   if (flow.receive == Direction::Receive::kRunning && flow.queued_bytes > HighWatermark()) {
     StopReceive(direction);
   }
@@ -114,6 +120,13 @@ void Session::SetNoDelayFromSecondSend() {
   } else if ((flags_ & kNoDelaySet) == 0) {
     shard_.ring().SetOption(fds_[1], IPPROTO_TCP, TCP_NODELAY, &kOn);
     flags_ |= kNoDelaySet;
+  }
+}
+
+void Session::SendDue() {
+  if (state_ != State::kRelaying) return;  // it ended, later in the turn
+  for (int direction = 0; direction < 2; ++direction) {
+    if (directions_[direction].send == Direction::Send::kDue) StartSend(direction);
   }
 }
 

@@ -106,6 +106,8 @@ void Shard::Run() {
     const absl::Span<const uring::Completion> completions = ring_->Wait(NextTimeout());
     UpdateTime();
     for (const uring::Completion& completion : completions) Dispatch(completion);
+    for (Session* session : due_) session->SendDue();
+    due_.clear();
     wheel_.Expire(now_ms_, [](TimerNode& node) { static_cast<Session&>(node).OnDeadline(); });
     // Not before a buffer came back: each would end with ENOBUFS at once, and the thread would
     // spin.

@@ -146,6 +146,8 @@ class Shard {
   // A connection of the service ended somewhere: whoever has waited longest may have a turn.
   void ServeLongestWaiting(ServiceRuntime& service);
 
+  // A direction of the session has its send due at the end of this turn.
+  void AddDue(Session& session) { due_.push_back(&session); }
   void AddStarved(Session& session) { starved_.push_back(&session); }
   void RemoveStarved(Session& session);
   // The session joined everything and closed: its slot is free.
@@ -208,6 +210,7 @@ class Shard {
   std::vector<std::unique_ptr<Listener>> closing_listeners_;
   size_t paused_listeners_ = 0;
   absl::flat_hash_map<uint32_t, std::deque<Session*>> queues_;  // by service id, oldest first
+  std::vector<Session*> due_;
   std::vector<Session*> starved_;
   uint64_t last_periodic_ms_ = 0;
   uint64_t last_period_ms_ = 0;
