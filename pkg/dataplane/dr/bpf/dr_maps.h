@@ -21,6 +21,9 @@ namespace fairlead::dataplane::dr::bpf {
 #define static_assert _Static_assert
 #endif
 
+// Of everything below; another version's maps are not adopted.
+DR_CONSTANT(kDrLayoutVersion, 1);
+
 // Two halves of 1,024: user space fills the idle one, then `DrConfig.vip_half` names it. 64 pairs
 // of address and protocol find a collision-free seed in 8 tries at the mean (e^-2).
 DR_CONSTANT(kDrVipSlotBits, 10);
@@ -44,7 +47,8 @@ struct DrConfig {
   __u64 vip_seed[2][2];  // of either half of vip_slots; odd
   __u64 fragment_key[2];
   __u32 vip_half;  // the half in force: 0 or 1
-  __u32 reserved[3];
+  __u32 layout_version;
+  __u64 reserved;
 };
 
 // An IPv4 address is in address[3], behind zeros.
@@ -140,6 +144,16 @@ struct DrInterface {
   __u16 reserved;
 };
 
+// What user space notes of an index, so that its next process finds its own: hashes of names, 0 =
+// the index is free. The program does not read it.
+struct DrNotes {
+  __u64 secret[2];  // every hash key is derived from it
+  __u64 service_names[kDrServices];
+  // CLOCK_MONOTONIC; the base ring is kept until then. 0 = no window.
+  __u64 window_until_ns[kDrServices];
+  __u64 server_names[kDrServers];
+};
+
 // The global variable "tables".
 struct DrTables {
   struct DrConfig config;
@@ -151,6 +165,7 @@ struct DrTables {
   // Where the first fragment of a datagram went, for the later ones, which carry no ports:
   // {tag: 48 bits of the hash, server: 16}, direct mapped. Written by the program alone.
   __u64 fragments[kDrFragments];
+  struct DrNotes notes;
 };
 
 // What became of a packet to a VIP that was not forwarded, and of what was none: map "reasons",

@@ -1,0 +1,51 @@
+// ServiceEntry: what MapWriter makes the program do, one per VIP, protocol and address family.
+// Inert values, made by plan_translation.h from a ForwardingPlan and what is known of the
+// neighbours.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "pkg/net/ip_address.h"
+#include "pkg/net/port_set.h"
+
+namespace fairlead::dataplane::dr {
+
+using MacAddress = std::array<uint8_t, 6>;
+
+// How frames reach a real server.
+struct ServerLink {
+  MacAddress mac{};
+  MacAddress source_mac{};  // of the interface
+  uint32_t ifindex = 0;     // the interface that sends; of a VLAN its parent
+  uint16_t vlan = 0;        // 802.1Q identifier; 0 = untagged
+  bool local = false;       // this host; the rest is empty then
+  friend bool operator==(const ServerLink&, const ServerLink&) = default;
+};
+
+struct ServerEntry {
+  std::string name;
+  double weight = 0;    // 0 = no new flows
+  bool usable = false;  // false: running flows go to other servers too
+  ServerLink link;
+};
+
+struct ServiceEntry {
+  std::string vip;       // "default/dispatcher"
+  uint8_t protocol = 0;  // IPPROTO_TCP, IPPROTO_UDP
+  net::IpFamily family = net::IpFamily::kIpv4;
+  std::vector<net::IpAddress> addresses;  // of that family
+  net::PortSet ports;
+  uint32_t flags = 0;            // kDrService...
+  int client_prefix_length = 0;  // with kDrServiceBySource
+  absl::Duration idle_timeout;   // a flow's life without a packet
+  std::vector<ServerEntry> servers;
+
+  // Names the entry among all, in every process.
+  std::string Key() const;
+};
+
+}  // namespace fairlead::dataplane::dr
