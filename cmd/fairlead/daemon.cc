@@ -12,6 +12,7 @@
 #include "pkg/base/log.h"
 #include "pkg/controller/explain.h"
 #include "pkg/controller/metrics.h"
+#include "pkg/resolver/host_lookup.h"
 #include "pkg/source/file_source.h"
 #include "pkg/telemetry/metrics_writer.h"
 #include "pkg/telemetry/process_stats.h"
@@ -92,6 +93,7 @@ Daemon::~Daemon() {
   if (controller_ != nullptr) controller_->Stop();
   base::MutexLock lock(&admin_mutex_);
   admin_.reset();
+  resolver_.reset();
   health_.reset();
 }
 
@@ -149,6 +151,11 @@ absl::Status Daemon::StartControl(std::vector<std::string> host_warnings) {
       [controller](const health::HealthReport& report) { controller->PostHealth(report); });
   if (!health.ok()) return health.status();
   health_ = *std::move(health);
+  auto names = resolver::NameResolver::Create(
+      {}, clock_, resolver::LookUpHost,
+      [controller](const resolver::Answer& answer) { controller->PostAnswer(answer); });
+  if (!names.ok()) return names.status();
+  resolver_ = *std::move(names);
   if (!node_.admin.address.is_loopback()) {
     const std::string warning =
         absl::StrCat("the admin API on ", node_.admin.ToString(),
@@ -159,7 +166,7 @@ absl::Status Daemon::StartControl(std::vector<std::string> host_warnings) {
   }
   controller_->Start(
       {.state_directory = node_.state_directory, .host_warnings = std::move(host_warnings)},
-      *health_);
+      *health_, *resolver_);
   return absl::OkStatus();
 }
 

@@ -1,7 +1,7 @@
 // Daemon: everything that `fairlead run` owns, built in order and taken down in reverse.
 //
 //   FileSource -> DesiredStateRelay -> Controller -> SnatDataPlane
-//                    HealthMonitor <-> Controller <- AdminServer
+//      HealthMonitor, NameResolver <-> Controller <- AdminServer
 //
 // Main thread only; what it owns runs threads of its own.
 #pragma once
@@ -23,6 +23,7 @@
 #include "pkg/dataplane/snat/listener_handover.h"
 #include "pkg/dataplane/snat/snat_data_plane.h"
 #include "pkg/health/health_monitor.h"
+#include "pkg/resolver/name_resolver.h"
 #include "pkg/source/config_source.h"
 
 namespace fairlead::cmd {
@@ -66,6 +67,7 @@ class Daemon {
   std::unique_ptr<dataplane::snat::SnatDataPlane> plane_;
   std::unique_ptr<controller::Controller> controller_;
   std::unique_ptr<health::HealthMonitor> health_;
+  std::unique_ptr<resolver::NameResolver> resolver_;
   std::unique_ptr<source::ConfigSource> source_;
   base::Mutex admin_mutex_;
   std::unique_ptr<admin::AdminServer> admin_ ABSL_GUARDED_BY(admin_mutex_);

@@ -77,6 +77,7 @@ Verdict JudgeServer(const json& server, const StatusTextOptions& options) {
     return {Rank::kWarning, "Up, not on all ports",
             absl::StrCat("ports down: ", TextOf(health, "portsDown"), "; ", reason)};
   }
+  if (!TextOf(server, "nameProblem").empty()) return {Rank::kWarning, word, reason};
   return {Rank::kFine, word, reason};
 }
 
@@ -236,8 +237,13 @@ std::vector<ServerRow> SortedServers(const json& status, const StatusTextOptions
 }
 
 std::string ServerAddress(const json& server) {
+  const std::string host_name = TextOf(server, "hostName");
   const std::string address = TextOf(server, "address");
   const uint64_t port = CountOf(server, "port");
+  if (!host_name.empty()) {
+    return absl::StrCat(host_name, port == 0 ? "" : absl::StrCat(":", port),
+                        address.empty() ? "" : absl::StrCat(" = ", address));
+  }
   if (port == 0) return address;
   return address.find(':') == std::string::npos ? absl::StrCat(address, ":", port)
                                                 : absl::StrCat("[", address, "]:", port);

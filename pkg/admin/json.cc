@@ -49,7 +49,10 @@ Json ServerToJson(const ServerView& server) {
   const dataplane::ServerObservation& counters = server.counters;
   return {{"name", server.name},
           {"object", server.is_object},
-          {"address", server.address.ToString()},
+          {"address", server.has_address() ? server.address.ToString() : ""},
+          {"hostName", server.host_name},
+          {"nameProblem", server.name_problem},
+          {"nameFailingSince", TimeToJson(server.name_failing_since)},
           {"port", server.port},
           {"weight", server.weight},
           {"weightEffective", server.weight_effective},

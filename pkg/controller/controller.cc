@@ -25,8 +25,9 @@ Controller::Controller(const base::Clock& clock, dataplane::DataPlane& plane,
 
 Controller::~Controller() { Stop(); }
 
-void Controller::Start(ReconcilerOptions options, health::HealthMonitor& health) {
-  reconciler_ = std::make_unique<Reconciler>(std::move(options), clock_, plane_, health);
+void Controller::Start(ReconcilerOptions options, health::HealthMonitor& health,
+                       resolver::NameResolver& names) {
+  reconciler_ = std::make_unique<Reconciler>(std::move(options), clock_, plane_, health, names);
   reconciler_->Restore();
   thread_ = std::thread([this] { Run(); });
 }
@@ -46,6 +47,11 @@ void Controller::PostDesired(std::shared_ptr<const model::DesiredState> desired)
 void Controller::PostHealth(const health::HealthReport& report) {
   // A full mailbox loses the report; the next tick reads it from the monitor's snapshot.
   (void)mailbox_->TryPost(report);
+}
+
+void Controller::PostAnswer(const resolver::Answer& answer) {
+  // A full mailbox loses the answer; the name's next lookup, half a minute later, brings another.
+  (void)mailbox_->TryPost(answer);
 }
 
 absl::StatusOr<SetServerStateResult> Controller::Execute(const SetServerState& command) {
@@ -95,6 +101,8 @@ Controller::Flow Controller::HandleEvents() {
       reconciler_->SetDesired(std::move(*desired));
     } else if (auto* report = std::get_if<health::HealthReport>(&event)) {
       reconciler_->SetHealth(*report);
+    } else if (auto* answer = std::get_if<resolver::Answer>(&event)) {
+      reconciler_->SetAnswer(*answer);
     } else if (auto* command = std::get_if<std::shared_ptr<PendingCommand>>(&event)) {
       (*command)->result = reconciler_->SetState((*command)->command);
       commands.push_back(std::move(*command));

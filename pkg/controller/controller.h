@@ -25,6 +25,7 @@
 #include "pkg/dataplane/data_plane.h"
 #include "pkg/health/health_monitor.h"
 #include "pkg/model/desired_state.h"
+#include "pkg/resolver/name_resolver.h"
 
 namespace fairlead::controller {
 
@@ -37,9 +38,10 @@ class Controller {
   Controller(const Controller&) = delete;
   Controller& operator=(const Controller&) = delete;
 
-  // Restores what was kept and starts the thread; once. `health` outlives Stop(). What was posted
-  // before waits in the mailbox.
-  void Start(ReconcilerOptions options, health::HealthMonitor& health);
+  // Restores what was kept and starts the thread; once. `health` and `names` outlive Stop(). What
+  // was posted before waits in the mailbox.
+  void Start(ReconcilerOptions options, health::HealthMonitor& health,
+             resolver::NameResolver& names);
   // Clients are let go: the view says Stopping, health and commands still count.
   void BeginStop();
   // Ends the thread; the data plane keeps its last plan. View() works on and says Stopping.
@@ -48,6 +50,7 @@ class Controller {
   // The following are thread-safe.
   void PostDesired(std::shared_ptr<const model::DesiredState> desired);
   void PostHealth(const health::HealthReport& report);
+  void PostAnswer(const resolver::Answer& answer);
   // Blocks until the command is in force, at most 5 s. Errors: NotFound (no such server),
   // Unavailable (stopping), DeadlineExceeded.
   absl::StatusOr<SetServerStateResult> Execute(const SetServerState& command);
@@ -64,9 +67,9 @@ class Controller {
   };
   struct BeginStopRequest {};
   struct StopRequest {};
-  using ControlEvent =
-      std::variant<std::shared_ptr<const model::DesiredState>, health::HealthReport,
-                   std::shared_ptr<PendingCommand>, BeginStopRequest, StopRequest>;
+  using ControlEvent = std::variant<std::shared_ptr<const model::DesiredState>,
+                                    health::HealthReport, resolver::Answer,
+                                    std::shared_ptr<PendingCommand>, BeginStopRequest, StopRequest>;
   enum class Flow { kContinue, kStop };
 
   // Health flips of every port of every server of a big site in one go.

@@ -258,6 +258,19 @@ void WriteServers(const ControlView& view, MetricsWriter* writer) {
       }
     }
   }
+  writer->Family("fairlead_server_name_resolves", MetricType::kGauge,
+                 "Of a real server with a host name: 1 when its last lookup gave an address; the "
+                 "address in use is the label, \"\" while there is none.");
+  for (const VipView& vip : view.vips) {
+    for (const ServerView& server : vip.servers) {
+      if (server.host_name.empty()) continue;
+      const std::string address = server.has_address() ? server.address.ToString() : "";
+      const bool resolves = server.has_address() && server.name_problem.empty();
+      writer->Sample(
+          With(With(ServerLabels(vip, server), "host_name", server.host_name), "address", address),
+          uint64_t{resolves});
+    }
+  }
   writer->Family("fairlead_server_weight", MetricType::kGauge,
                  "Weight in force; below the manifest's during slow start.");
   for (const VipView& vip : view.vips) {

@@ -41,19 +41,19 @@ absl::Status DecodeEntry(const Json& entry, Overrides* overrides) {
   if (!entry.is_object()) return absl::InvalidArgumentError("an override is not an object");
   const std::string vip = StringField(entry, "vip");
   const std::string server = StringField(entry, "server");
-  const auto address = net::IpAddress::Parse(StringField(entry, "address"));
+  const std::string address = StringField(entry, "address");
   const auto state = ParseAdminState(StringField(entry, "state"));
   const auto manifest_state = ParseAdminState(StringField(entry, "manifestState"));
   absl::Time since;
   std::string error;
-  if (vip.empty() || server.empty() || !address.ok() || !state || !manifest_state ||
+  if (vip.empty() || server.empty() || address.empty() || !state || !manifest_state ||
       !absl::ParseTime(absl::RFC3339_full, StringField(entry, "since"), &since, &error)) {
     return absl::InvalidArgumentError(absl::StrCat("override ", entry.dump(), " is not complete"));
   }
   overrides->insert_or_assign(
       {vip, server},
       Override{
-          .address = *address, .state = *state, .manifest_state = *manifest_state, .since = since});
+          .address = address, .state = *state, .manifest_state = *manifest_state, .since = since});
   return absl::OkStatus();
 }
 
@@ -89,7 +89,7 @@ std::string EncodeOverrides(const Overrides& overrides) {
     entries.push_back(
         {{"vip", key.first},
          {"server", key.second},
-         {"address", value.address.ToString()},
+         {"address", value.address},
          {"state", model::AdminStateName(value.state)},
          {"manifestState", model::AdminStateName(value.manifest_state)},
          {"since", absl::FormatTime(absl::RFC3339_full, value.since, absl::UTCTimeZone())}});

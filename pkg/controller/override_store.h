@@ -18,12 +18,13 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "pkg/model/vip.h"
-#include "pkg/net/ip_address.h"
 
 namespace fairlead::controller {
 
 struct Override {
-  net::IpAddress address;  // of the server at that time; another address makes it void
+  // Of the server at that time, as the manifest said: an address or a host name. Another one makes
+  // the override void; what a host name resolves to does not matter.
+  std::string address;
   model::AdminState state = model::AdminState::kOnline;
   // The manifest's value at that time; when the manifest changes it, the manifest wins.
   model::AdminState manifest_state = model::AdminState::kOnline;

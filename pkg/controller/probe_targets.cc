@@ -17,9 +17,9 @@ uint16_t CheckedPort(const model::HealthCheck& check, const model::ServerSpec& s
 }
 
 health::ProbeTarget MakeTarget(const model::Vip& vip, const model::VipServer& server,
-                               uint16_t port) {
+                               const net::IpAddress& address, uint16_t port) {
   health::ProbeTarget target;
-  target.endpoint = {server.spec.address, port};
+  target.endpoint = {address, port};
   target.id =
       absl::StrCat(vip.id.QualifiedName(), " ", server.name, " ", target.endpoint.ToString());
   target.check = vip.health_check;
@@ -30,16 +30,16 @@ health::ProbeTarget MakeTarget(const model::Vip& vip, const model::VipServer& se
 }  // namespace
 
 std::vector<std::pair<uint16_t, health::ProbeTarget>> ProbeTargetsOf(
-    const model::Vip& vip, const model::VipServer& server) {
+    const model::Vip& vip, const model::VipServer& server, const net::IpAddress& address) {
   std::vector<std::pair<uint16_t, health::ProbeTarget>> targets;
   if (dataplane::ChecksEachPort(vip, server.spec)) {
     for (const uint16_t port : vip.ports.ToPorts()) {
-      targets.emplace_back(port, MakeTarget(vip, server, port));
+      targets.emplace_back(port, MakeTarget(vip, server, address, port));
     }
     return targets;
   }
   const uint16_t port = CheckedPort(vip.health_check, server.spec);
-  targets.emplace_back(port, MakeTarget(vip, server, port));
+  targets.emplace_back(port, MakeTarget(vip, server, address, port));
   return targets;
 }
 

@@ -11,10 +11,11 @@
 
 namespace fairlead::controller {
 
-// The targets of one server, each with the port that it stands for: the VIP's port with
-// `port: Each`, else the port that is probed (0 for ICMP and None). The id holds the endpoint, so
-// that a server that moved to another address starts without a verdict.
-std::vector<std::pair<uint16_t, health::ProbeTarget>> ProbeTargetsOf(
-    const model::Vip& vip, const model::VipServer& server);
+// The targets of one server that is at `address`, each with the port that it stands for: the VIP's
+// port with `port: Each`, else the port that is probed (0 for ICMP and None). The id holds the
+// endpoint, so that a server that moved to another address starts without a verdict.
+std::vector<std::pair<uint16_t, health::ProbeTarget>> ProbeTargetsOf(const model::Vip& vip,
+                                                                     const model::VipServer& server,
+                                                                     const net::IpAddress& address);
 
 }  // namespace fairlead::controller

@@ -75,11 +75,13 @@ size_t CountServers(const dataplane::ForwardingPlan& plan) {
 }  // namespace
 
 Reconciler::Reconciler(ReconcilerOptions options, const base::Clock& clock,
-                       dataplane::DataPlane& plane, health::HealthMonitor& health)
+                       dataplane::DataPlane& plane, health::HealthMonitor& health,
+                       resolver::NameResolver& names)
     : options_(std::move(options)),
       clock_(clock),
       plane_(plane),
       health_(health),
+      resolver_(names),
       store_(options_.state_directory),
       events_(clock),
       records_(clock, [this](const Event& event) { events_.Record(event); }),
@@ -109,17 +111,24 @@ void Reconciler::Restore() {
 void Reconciler::SetDesired(std::shared_ptr<const model::DesiredState> desired) {
   for (const Event& event : DescribeConfigChange(desired_.get(), *desired)) events_.Record(event);
   desired_ = std::move(desired);
+  servers_ = std::make_unique<const model::ServerIndex>(*desired_);
   config_changed_ = clock_.Now();
   ++config_readings_total_;
   if (phase_ == ControlView::Phase::kStarting) phase_ = ControlView::Phase::kServing;
   // What could not be kept is in force all the same; SaveOverrides has told why.
-  if (records_.Reconcile(*desired_)) (void)SaveOverrides();
+  if (records_.Reconcile(*desired_, *servers_)) (void)SaveOverrides();
   targets_dirty_ = true;
   causes_.insert("configuration");
 }
 
 void Reconciler::SetHealth(const health::HealthReport& report) {
   if (records_.ApplyReport(report)) causes_.insert("health");
+}
+
+void Reconciler::SetAnswer(const resolver::Answer& answer) {
+  if (desired_ == nullptr || !records_.ApplyAnswer(*desired_, answer)) return;
+  targets_dirty_ = true;
+  causes_.insert("name lookup");
 }
 
 void Reconciler::BeginStop() {
@@ -163,17 +172,25 @@ void Reconciler::Tick(absl::Duration now) {
 
 void Reconciler::RefreshTargets() {
   targets_dirty_ = false;
-  std::vector<health::ProbeTarget> targets = records_.Targets(*desired_);
+  if (std::vector<std::string> names = records_.Names(); names != names_) {
+    names_ = std::move(names);
+    resolver_.SetNames(names_);
+  }
+  std::vector<health::ProbeTarget> targets = records_.Targets(*desired_, *servers_);
   if (targets == targets_) return;
-  targets_ = targets;
-  health_.SetTargets(std::move(targets));
+  targets_ = std::move(targets);
+  health_.SetTargets(targets_);
 }
 
 void Reconciler::Rebuild(absl::Duration now) {
   const std::string cause = absl::StrJoin(std::exchange(causes_, {}), ", ");
   if (targets_dirty_) RefreshTargets();
-  dataplane::PlanResult result = dataplane::BuildPlan(
-      {.desired = *desired_, .conditions = records_.Conditions(), .now = now, .last = plan_}, ids_);
+  dataplane::PlanResult result = dataplane::BuildPlan({.desired = *desired_,
+                                                       .servers = *servers_,
+                                                       .conditions = records_.Conditions(),
+                                                       .now = now,
+                                                       .last = plan_},
+                                                      ids_);
   rebuild_at_ = result.rebuild_at;
   if (result.plan == plan_) return;
   plan_ = std::move(result.plan);
@@ -302,7 +319,11 @@ std::vector<ServerKey> Reconciler::Match(const SetServerState& command) const {
         command.vip.empty() || vip == command.vip || vip.substr(vip.find('/') + 1) == command.vip;
     if (!vip_matches) continue;
     if (key.second == command.server) by_name.push_back(key);
-    if (record.address.ToString() == command.server) by_address.push_back(key);
+    const std::optional<net::IpAddress>& resolved = record.condition.resolved;
+    if (record.AddressText() == command.server ||
+        (resolved.has_value() && resolved->ToString() == command.server)) {
+      by_address.push_back(key);
+    }
   }
   return by_name.empty() ? by_address : by_name;
 }
@@ -379,6 +400,7 @@ void Reconciler::Publish() {
   view->config_readings_total = config_readings_total_;
   view->plan_revision = plan_ == nullptr ? 0 : plan_->revision;
   view->vips = BuildVipViews({.desired = desired_.get(),
+                              .servers = servers_.get(),
                               .records = records_.records(),
                               .plan = plan_.get(),
                               .services = services_,

@@ -1,9 +1,10 @@
-// Reconciler: the brain without its thread. Inputs (desired state, health reports, commands) only
+// Reconciler: the brain without its thread. Inputs (desired state, health, names, commands) only
 // change what it knows and mark it dirty; Turn() then does the one rebuild:
 //
 //   SetDesired ─┐
-//   SetHealth  ─┼─> dirty ──Turn()──> targets -> HealthMonitor
-//   SetState   ─┘                     BuildPlan -> DataPlane::Apply -> outcomes -> ControlView
+//   SetHealth  ─┼─> dirty ──Turn()──> names -> NameResolver, targets -> HealthMonitor
+//   SetAnswer  ─┤                     BuildPlan -> DataPlane::Apply -> outcomes -> ControlView
+//   SetState   ─┘
 //
 // It works by level: a turn looks at the whole state, so lost or doubled inputs do no harm, and
 // what the data plane could not do is tried again every `kApplyRetry`. Controller thread only,
@@ -32,6 +33,7 @@
 #include "pkg/dataplane/data_plane.h"
 #include "pkg/dataplane/plan_builder.h"
 #include "pkg/health/health_monitor.h"
+#include "pkg/resolver/name_resolver.h"
 
 namespace fairlead::controller {
 
@@ -46,12 +48,13 @@ class Reconciler {
   static constexpr absl::Duration kApplyRetry = absl::Seconds(5);
 
   Reconciler(ReconcilerOptions options, const base::Clock& clock, dataplane::DataPlane& plane,
-             health::HealthMonitor& health);
+             health::HealthMonitor& health, resolver::NameResolver& names);
 
   // Reads the overrides of the last run; once, before anything else.
   void Restore();
   void SetDesired(std::shared_ptr<const model::DesiredState> desired);
   void SetHealth(const health::HealthReport& report);
+  void SetAnswer(const resolver::Answer& answer);
   // NotFound when nothing matches; the message lists what there is.
   absl::StatusOr<SetServerStateResult> SetState(const SetServerState& command);
   // From now on the view says Stopping and the state of listeners is no news. Health, commands and
@@ -87,6 +90,7 @@ class Reconciler {
   const base::Clock& clock_;
   dataplane::DataPlane& plane_;
   health::HealthMonitor& health_;
+  resolver::NameResolver& resolver_;
   const OverrideStore store_;
   EventLog events_;
   ServerRecords records_;
@@ -97,6 +101,7 @@ class Reconciler {
   const absl::Time started_;
   ControlView::Phase phase_ = ControlView::Phase::kStarting;
   std::shared_ptr<const model::DesiredState> desired_;  // null until the first reading
+  std::unique_ptr<const model::ServerIndex> servers_;   // of *desired_
   absl::Time config_changed_ = absl::InfinitePast();
   uint64_t config_readings_total_ = 0;
   std::string state_warning_;  // the state directory does not work; "" = it does
@@ -104,6 +109,7 @@ class Reconciler {
   std::set<std::string> causes_;  // why the plan must be built anew; empty = it need not
   bool targets_dirty_ = false;
   std::vector<health::ProbeTarget> targets_;
+  std::vector<std::string> names_;
   std::shared_ptr<const dataplane::ForwardingPlan> plan_;
   std::map<std::string, ServiceState> services_;  // what the data plane said, by service name
   absl::Duration rebuild_at_ = absl::InfiniteDuration();

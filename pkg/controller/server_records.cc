@@ -31,11 +31,14 @@ health::HealthReport NotCheckedYet(const std::string& target_id) {
 ServerRecords::ServerRecords(const base::Clock& clock, std::function<void(const Event&)> on_event)
     : clock_(clock), on_event_(std::move(on_event)) {}
 
-bool ServerRecords::Reconcile(const model::DesiredState& desired) {
+bool ServerRecords::Reconcile(const model::DesiredState& desired,
+                              const model::ServerIndex& servers) {
   bool overrides_changed = false;
   std::set<ServerKey> wanted;
-  for (const model::Vip& vip : desired.vips) {
-    for (const model::VipServer& server : model::ServersOf(desired, vip)) {
+  name_users_.clear();
+  for (size_t i = 0; i < desired.vips.size(); ++i) {
+    const model::Vip& vip = desired.vips[i];
+    for (const model::VipServer& server : servers.ServersOf(vip)) {
       const ServerKey key(vip.id.QualifiedName(), server.name);
       wanted.insert(key);
       const auto found = records_.find(key);
@@ -44,9 +47,15 @@ bool ServerRecords::Reconcile(const model::DesiredState& desired) {
       } else {
         UpdateRecord(key, server.spec, &found->second, &overrides_changed);
       }
+      if (!server.spec.has_host_name()) continue;
+      const NameUser user = {key, i, server.spec.port};
+      name_users_[server.spec.host_name].push_back(user);
+      const auto known = answers_.find(server.spec.host_name);
+      if (known != answers_.end()) AdoptAnswer(vip, user, known->second);
     }
   }
   std::erase_if(records_, [&](const auto& entry) { return !wanted.contains(entry.first); });
+  std::erase_if(answers_, [&](const auto& entry) { return !name_users_.contains(entry.first); });
   first_reading_ = false;
   return overrides_changed;
 }
@@ -54,6 +63,7 @@ bool ServerRecords::Reconcile(const model::DesiredState& desired) {
 ServerRecord ServerRecords::MakeRecord(const ServerKey& key, const model::ServerSpec& spec,
                                        bool* overrides_changed) {
   ServerRecord record;
+  record.host_name = spec.host_name;
   record.address = spec.address;
   record.admin_in_manifest = spec.state;
   record.admin_since = clock_.Now();
@@ -64,7 +74,7 @@ ServerRecord ServerRecords::MakeRecord(const ServerKey& key, const model::Server
   const auto kept = overrides_.find(key);
   if (kept == overrides_.end()) return record;
   const Override& set_here = kept->second;
-  if (set_here.address != spec.address) {
+  if (set_here.address != record.AddressText()) {
     *overrides_changed |= DropOverride(key, "the server has another address now");
   } else if (set_here.manifest_state != spec.state) {
     *overrides_changed |= DropOverride(key, "the manifest's state was changed since");
@@ -88,8 +98,12 @@ ServerRecord ServerRecords::MakeRecord(const ServerKey& key, const model::Server
 
 void ServerRecords::UpdateRecord(const ServerKey& key, const model::ServerSpec& spec,
                                  ServerRecord* record, bool* overrides_changed) {
-  if (record->address != spec.address) {
+  if (record->host_name != spec.host_name || record->address != spec.address) {
+    record->host_name = spec.host_name;
     record->address = spec.address;
+    record->condition.resolved.reset();
+    record->name_problem.clear();
+    record->looked_up = false;
     record->warmth = ServerRecord::Warmth::kCold;
     if (record->set_here) {
       *overrides_changed |= DropOverride(key, "the server has another address now");
@@ -143,7 +157,7 @@ void ServerRecords::SetState(const ServerKey& key, AdminState state, const std::
   ChangeAdmin(key, state, cause, &record);
   record.set_here = state != record.admin_in_manifest;
   if (record.set_here) {
-    overrides_.insert_or_assign(key, Override{.address = record.address,
+    overrides_.insert_or_assign(key, Override{.address = record.AddressText(),
                                               .state = state,
                                               .manifest_state = record.admin_in_manifest,
                                               .since = record.admin_since});
@@ -248,21 +262,26 @@ dataplane::ServerConditions ServerRecords::Conditions() const {
   return conditions;
 }
 
-std::vector<health::ProbeTarget> ServerRecords::Targets(const model::DesiredState& desired) {
+std::vector<health::ProbeTarget> ServerRecords::Targets(const model::DesiredState& desired,
+                                                        const model::ServerIndex& servers) {
   std::vector<health::ProbeTarget> targets;
+  targets.reserve(records_.size());
   target_owners_.clear();
+  target_owners_.reserve(records_.size());
   for (const model::Vip& vip : desired.vips) {
     const bool served = dataplane::NotServedReason(vip).empty();
-    for (const model::VipServer& server : model::ServersOf(desired, vip)) {
+    for (const model::VipServer& server : servers.ServersOf(vip)) {
       const ServerKey key(vip.id.QualifiedName(), server.name);
       ServerRecord& record = records_.at(key);
       record.per_port = dataplane::ChecksEachPort(vip, server.spec);
       std::map<uint16_t, health::HealthReport> reports;
-      if (served && record.condition.admin != AdminState::kHalt) {
-        for (auto& [port, target] : ProbeTargetsOf(vip, server)) {
+      const std::optional<net::IpAddress> address =
+          dataplane::AddressOf(server.spec, record.condition);
+      if (served && record.condition.admin != AdminState::kHalt && address.has_value()) {
+        for (auto& [port, target] : ProbeTargetsOf(vip, server, *address)) {
           const auto known = record.reports.find(port);
           const bool keep = known != record.reports.end() && known->second.target_id == target.id;
-          reports.emplace(port, keep ? known->second : NotCheckedYet(target.id));
+          reports.emplace(port, keep ? std::move(known->second) : NotCheckedYet(target.id));
           target_owners_.insert_or_assign(target.id, TargetOwner{key, port});
           targets.push_back(std::move(target));
         }

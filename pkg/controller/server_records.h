@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "pkg/dataplane/plan_builder.h"
 #include "pkg/health/health_monitor.h"
 #include "pkg/model/desired_state.h"
+#include "pkg/resolver/name_resolver.h"
 
 namespace fairlead::controller {
 
@@ -33,7 +35,14 @@ struct ServerRecord {
   // halted, or it was added to a running VIP.
   enum class Warmth { kWarm, kCold };
 
-  net::IpAddress address;
+  // As the manifest says; what a host name resolves to stands in the condition.
+  std::string host_name;   // "" = declared by address
+  net::IpAddress address;  // not used with a host name
+  // Of a server with a host name: why the last lookup gave no address that can be used, and since
+  // when lookups fail; "" = it did. `looked_up`: there was an answer.
+  std::string name_problem;
+  absl::Time name_failing_since = absl::InfinitePast();
+  bool looked_up = false;
   model::AdminState admin_in_manifest = model::AdminState::kOnline;
   bool set_here = false;  // condition.admin was set by an operator
   absl::Time admin_since;
@@ -45,6 +54,9 @@ struct ServerRecord {
   std::map<uint16_t, health::HealthReport> reports;
   std::string health_reason;
   absl::Time health_since = absl::InfinitePast();
+
+  // The host name or the address.
+  std::string AddressText() const { return host_name.empty() ? address.ToString() : host_name; }
 };
 
 class ServerRecords {
@@ -55,9 +67,15 @@ class ServerRecords {
   void Restore(Overrides overrides) { overrides_ = std::move(overrides); }
   const Overrides& overrides() const { return overrides_; }
 
-  // Makes the records those of `desired`. True when overrides changed (the manifest won over one,
-  // or its server has another address now).
-  bool Reconcile(const model::DesiredState& desired);
+  // Makes the records those of `desired`, whose servers `servers` knows. True when overrides
+  // changed (the manifest won over one, or its server has another address now).
+  bool Reconcile(const model::DesiredState& desired, const model::ServerIndex& servers);
+
+  // The host names of the servers, sorted, each once.
+  std::vector<std::string> Names() const;
+  // What a host name resolves to now, or why it does not. `desired` is that of the last Reconcile.
+  // True when the address of a server changed, so that targets and plan must be made anew.
+  bool ApplyAnswer(const model::DesiredState& desired, const resolver::Answer& answer);
 
   // True when a condition changed, so that the plan must be built anew. Reports of targets that are
   // not wanted any more are ignored.
@@ -69,11 +87,20 @@ class ServerRecords {
   dataplane::ServerConditions Conditions() const;
   // What to probe now: nothing for halted servers and for VIPs that are not served. In the order of
   // the records, so that equal wishes compare equal.
-  std::vector<health::ProbeTarget> Targets(const model::DesiredState& desired);
+  std::vector<health::ProbeTarget> Targets(const model::DesiredState& desired,
+                                           const model::ServerIndex& servers);
 
   const std::map<ServerKey, ServerRecord>& records() const { return records_; }
 
  private:
+  // A server that is declared by a host name.
+  struct NameUser {
+    ServerKey key;
+    size_t vip_index;  // in DesiredState::vips
+    std::optional<uint16_t> port;
+  };
+  bool AdoptAnswer(const model::Vip& vip, const NameUser& user, const resolver::Answer& answer);
+  void TellName(const NameUser& user, const ServerRecord& before, const resolver::Answer& answer);
   ServerRecord MakeRecord(const ServerKey& key, const model::ServerSpec& spec,
                           bool* overrides_changed);
   void UpdateRecord(const ServerKey& key, const model::ServerSpec& spec, ServerRecord* record,
@@ -97,6 +124,8 @@ class ServerRecords {
   std::map<ServerKey, ServerRecord> records_;
   Overrides overrides_;
   bool first_reading_ = true;
+  std::map<std::string, std::vector<NameUser>> name_users_;
+  std::map<std::string, resolver::Answer> answers_;  // the last of each of these names
   // Target id -> whose it is.
   absl::flat_hash_map<std::string, TargetOwner> target_owners_;
 };

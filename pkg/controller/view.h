@@ -26,12 +26,17 @@ struct EventView {
 struct ServerView {
   std::string name;
   bool is_object = false;  // false: written inline in the VIP
-  net::IpAddress address;
+  std::string host_name;   // "" = declared by its address
+  net::IpAddress address;  // 0.0.0.0 while the host name has not been resolved
+  // Of a host name whose lookups fail: why, and since when. "" = they do not.
+  std::string name_problem;
+  absl::Time name_failing_since = absl::InfinitePast();
   uint16_t port = 0;  // 0 = the client's destination port
   uint32_t weight = 0;
   double weight_effective = 0;  // slow start applied
   uint32_t connections_min = 0;
   uint32_t connections_max = 0;
+  bool has_address() const { return host_name.empty() || !address.is_unspecified(); }
 
   // The state in force, and the manifest's when an operator's differs ("set here").
   model::AdminState admin = model::AdminState::kOnline;

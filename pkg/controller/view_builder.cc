@@ -71,11 +71,32 @@ void FillHealth(const ServerRecord& record, ServerView* view) {
   view->ports_down = down.ToString();
 }
 
+// What a host name stands for, and its problem before whatever else there is to say.
+void FillName(const ServerRecord& record, absl::Time now, ServerView* view) {
+  view->address = record.condition.resolved.value_or(net::IpAddress());
+  view->name_problem = record.name_problem;
+  if (!record.name_problem.empty()) {
+    view->name_failing_since = record.name_failing_since;
+    const std::string age =
+        absl::FormatDuration(absl::Trunc(now - record.name_failing_since, absl::Seconds(1)));
+    view->health_reason =
+        view->has_address()
+            ? absl::StrCat(view->health_reason,
+                           "; at its last known address: the name has not "
+                           "resolved for ",
+                           age, ": ", record.name_problem)
+            : absl::StrCat("name does not resolve: ", record.name_problem, " (for ", age, ")");
+  } else if (!record.looked_up) {
+    view->health_reason = "its name has not been resolved yet";
+  }
+}
+
 ServerView BuildServerView(const ViewInputs& inputs, const model::Vip& vip,
                            const model::VipServer& server, const dataplane::PlanService* service) {
   ServerView view;
   view.name = server.name;
   view.is_object = server.is_object;
+  view.host_name = server.spec.host_name;
   view.address = server.spec.address;
   view.port = server.spec.port.value_or(0);
   view.weight = server.spec.weight;
@@ -92,6 +113,7 @@ ServerView BuildServerView(const ViewInputs& inputs, const model::Vip& vip,
       view.deadline = inputs.now + (deadline - inputs.now_monotonic);
     }
     FillHealth(record->second, &view);
+    if (!view.host_name.empty()) FillName(record->second, inputs.now, &view);
   }
   if (const dataplane::PlanServer* planned = FindServer(service, server.name)) {
     view.eligibility = planned->eligibility;
@@ -127,7 +149,7 @@ VipView BuildVipView(const ViewInputs& inputs, const model::Vip& vip) {
   }
   const dataplane::PlanService* service = FindService(inputs.plan, name);
   if (service != nullptr) view.counters.service_id = service->id;
-  for (const model::VipServer& server : model::ServersOf(*inputs.desired, vip)) {
+  for (const model::VipServer& server : inputs.servers->ServersOf(vip)) {
     view.servers.push_back(BuildServerView(inputs, vip, server, service));
   }
   return view;

@@ -26,6 +26,7 @@ struct ServiceState {
 
 struct ViewInputs {
   const model::DesiredState* desired = nullptr;  // null before the first reading
+  const model::ServerIndex* servers = nullptr;   // of `desired`
   const std::map<ServerKey, ServerRecord>& records;
   const dataplane::ForwardingPlan* plan = nullptr;  // null before the first one
   const std::map<std::string, ServiceState>& services;

@@ -21,9 +21,10 @@ namespace fairlead::dataplane {
 struct PlanServer {
   uint32_t id = 0;  // from IdRegistry: stable for (VIP, server name) while the process lives
   std::string name;
-  net::IpAddress address;
-  uint16_t port = 0;  // 0 = the client's destination port
-  double weight = 0;  // effective: slow start applied; 0 only with eligibility != kAll
+  std::string host_name;   // that `address` stands for; "" = it was declared by address
+  net::IpAddress address;  // 0.0.0.0 while the host name has not been resolved
+  uint16_t port = 0;       // 0 = the client's destination port
+  double weight = 0;       // effective: slow start applied; 0 only with eligibility != kAll
   uint32_t connections_min = 0;
   uint32_t connections_max = 0;  // 0 = unlimited
   model::Eligibility eligibility = model::Eligibility::kNone;

@@ -17,12 +17,14 @@ const ServerCondition& ConditionOf(const ServerConditions& conditions, const std
   return found == conditions.end() ? kDefault : found->second;
 }
 
-// Halted servers are not checked, so they have no say in whether everything is Unknown.
+// Halted servers are not checked, and those without an address cannot be: they have no say in
+// whether everything is Unknown.
 bool AllUnknown(const PlanInputs& inputs, const std::string& service,
                 const std::vector<model::VipServer>& servers) {
   return std::all_of(servers.begin(), servers.end(), [&](const model::VipServer& server) {
     const ServerCondition& condition = ConditionOf(inputs.conditions, service, server.name);
     return condition.admin == model::AdminState::kHalt ||
+           !AddressOf(server.spec, condition).has_value() ||
            condition.operational == model::OperationalState::kUnknown;
   });
 }
@@ -79,12 +81,15 @@ PlanServer BuildServer(const ServerContext& context, const model::VipServer& dec
   PlanServer server;
   server.id = ids.ServerId(context.service_name, declared.name);
   server.name = declared.name;
-  server.address = declared.spec.address;
+  server.host_name = declared.spec.host_name;
+  const std::optional<net::IpAddress> address = AddressOf(declared.spec, condition);
+  server.address = address.value_or(net::IpAddress());
   server.port = declared.spec.port.value_or(0);
   server.connections_min = declared.spec.connections_min;
   server.connections_max = declared.spec.connections_max;
   server.eligibility = model::JoinStates(condition.admin, condition.operational,
                                          declared.spec.weight == 0, context.all_unknown);
+  if (!address.has_value()) server.eligibility = model::Eligibility::kNone;
   server.cut_sessions_at = CutSessionsAt(context.vip, condition);
   FillUsablePorts(context, declared.spec, condition, &server);
 
@@ -118,7 +123,7 @@ PlanService BuildService(const PlanInputs& inputs, const model::Vip& vip, IdRegi
   service.source = vip.source;
   service.timeouts = vip.timeouts;
   service.connections_max = vip.connections_max;
-  const std::vector<model::VipServer> servers = model::ServersOf(inputs.desired, vip);
+  const std::vector<model::VipServer> servers = inputs.servers.ServersOf(vip);
   const ServerContext context = {inputs, vip, service.name,
                                  AllUnknown(inputs, service.name, servers)};
   for (const model::VipServer& server : servers) {
@@ -159,6 +164,11 @@ std::string NotServedReason(const model::Vip& vip) {
     return "protocol UDP is not supported yet in this version; only TCP is served";
   }
   return "";
+}
+
+std::optional<net::IpAddress> AddressOf(const model::ServerSpec& server,
+                                        const ServerCondition& condition) {
+  return server.has_host_name() ? condition.resolved : server.address;
 }
 
 bool ChecksEachPort(const model::Vip& vip, const model::ServerSpec& server) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
@@ -29,6 +30,9 @@ class IdRegistry {
 struct ServerCondition {
   model::OperationalState operational = model::OperationalState::kUnknown;
   bool unreachable = false;
+  // Of a server with a host name: what the name stands for now; nothing = not known, and the server
+  // is not used. Not looked at for the others.
+  std::optional<net::IpAddress> resolved;
   // kEach checks: the ports that answer; ignored otherwise.
   net::PortSet usable_ports;
   // The state in force: the manifest's, or the one set by an operator on this node.
@@ -47,6 +51,7 @@ inline constexpr absl::Duration kHaltGrace = absl::Seconds(10);
 
 struct PlanInputs {
   const model::DesiredState& desired;
+  const model::ServerIndex& servers;  // of `desired`
   const ServerConditions& conditions;
   absl::Duration now;                          // monotonic
   std::shared_ptr<const ForwardingPlan> last;  // may be null; unchanged services are shared with it
@@ -64,6 +69,10 @@ PlanResult BuildPlan(const PlanInputs& inputs, IdRegistry& ids);
 
 // Why this version serves nothing of `vip` (disabled, DR, UDP), with what to do; "" when it does.
 std::string NotServedReason(const model::Vip& vip);
+
+// Where a server is, or nothing while its host name has not been resolved.
+std::optional<net::IpAddress> AddressOf(const model::ServerSpec& server,
+                                        const ServerCondition& condition);
 
 // Whether every VIP port of this server is checked on its own. A server with a translated port has
 // one port behind all of them, so `port: Each` means that one.

@@ -33,7 +33,7 @@ struct DesiredState {
 };
 
 // The union of the VIP's inline list and the RealServer objects that its selector matches, sorted
-// by name. An inline entry with the name or the endpoint of a matched object wins; an object that
+// by name. An inline entry with the name or the place of a matched object wins; an object that
 // the VIP cannot connect to (ServerMisfit) is left out. ValidateTogether warns of both.
 std::vector<VipServer> ServersOf(const DesiredState& desired, const Vip& vip);
 

@@ -1,10 +1,12 @@
 #include "pkg/model/names.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "pkg/model/suggestion.h"
 
 namespace fairlead::model {
@@ -60,6 +62,21 @@ std::string NameProblem(absl::string_view text) {
                       " is not a name: use lower-case letters, digits, \"-\" and \".\", with a "
                       "letter or digit at both ends (RFC 1123)",
                       suggestion.empty() ? "" : absl::StrCat("; write ", Quoted(suggestion)));
+}
+
+std::string HostNameProblem(absl::string_view text) {
+  const absl::string_view name = absl::StripSuffix(text, ".");
+  const std::vector<absl::string_view> labels = absl::StrSplit(name, '.');
+  const bool labels_ok = std::all_of(labels.begin(), labels.end(), [](absl::string_view label) {
+    return label.size() <= kLabelBytesMax && IsDnsLabel(absl::AsciiStrToLower(label));
+  });
+  const bool is_number =
+      std::all_of(labels.back().begin(), labels.back().end(), absl::ascii_isdigit);
+  if (labels_ok && !is_number && name.size() <= kNameBytesMax) return "";
+  return absl::StrCat(
+      Quoted(text),
+      " is neither an IP address nor a host name: labels of 1 to 63 letters, digits "
+      "and \"-\" with dots between them, the last one not a number (RFC 1123)");
 }
 
 std::string NamespaceProblem(absl::string_view text) {

@@ -13,6 +13,9 @@ namespace fairlead::model {
 
 // Object names: RFC 1123 subdomain, 1..253 bytes of lower-case letters, digits, '-' and '.'.
 std::string NameProblem(absl::string_view text);
+// Host names: RFC 1123 §2.1: labels of 1..63 letters, digits and '-', at most 253 bytes, the last
+// label not a number. A dot at the end is allowed: the name as it is, without search domains.
+std::string HostNameProblem(absl::string_view text);
 // Namespaces: RFC 1123 label, 1..63 bytes of lower-case letters, digits and '-'.
 std::string NamespaceProblem(absl::string_view text);
 // "[prefix/]name": the prefix a subdomain, the name 1..63 bytes of letters, digits, '-', '_', '.'.

@@ -55,4 +55,25 @@ std::string ServerMisfit(const Vip& vip, const net::IpAddress& address,
   return "";
 }
 
+std::string ServerMisfit(const Vip& vip, const ServerSpec& spec) {
+  if (!spec.has_host_name()) return ServerMisfit(vip, spec.address, spec.port);
+  if (vip.mode != Mode::kDr) return "";
+  return absl::StrCat(
+      "mode DR needs the address of ", spec.host_name,
+      ", which must be on a network of this host; write the IP address, or use mode "
+      "SNAT");
+}
+
+std::string ServerPlace::ToString() const {
+  if (host_name.empty()) {
+    return port == 0 ? address.ToString() : net::Endpoint{address, port}.ToString();
+  }
+  return port == 0 ? host_name : absl::StrCat(host_name, ":", port);
+}
+
+ServerPlace PlaceOf(const ServerSpec& spec) {
+  return {spec.host_name, spec.has_host_name() ? net::IpAddress() : spec.address,
+          spec.port.value_or(0)};
+}
+
 }  // namespace fairlead::model

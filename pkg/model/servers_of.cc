@@ -19,21 +19,19 @@ bool HasLabels(const RealServer& server, const std::map<std::string, std::string
   });
 }
 
-net::Endpoint EndpointOf(const ServerSpec& spec) { return {spec.address, spec.port.value_or(0)}; }
-
 std::vector<VipServer> Join(const Vip& vip, const std::vector<const RealServer*>& objects) {
   std::vector<VipServer> servers;
   servers.reserve(vip.inline_servers.size() + objects.size());
   absl::flat_hash_set<std::string> names;
-  absl::flat_hash_set<net::Endpoint> endpoints;
+  absl::flat_hash_set<ServerPlace> places;
   for (const InlineServer& server : vip.inline_servers) {
     servers.push_back({server.name, false, server.spec});
     names.insert(server.name);
-    endpoints.insert(EndpointOf(server.spec));
+    places.insert(PlaceOf(server.spec));
   }
   for (const RealServer* server : objects) {
-    if (names.contains(server->id.name) || endpoints.contains(EndpointOf(server->spec))) continue;
-    if (!ServerMisfit(vip, server->spec.address, server->spec.port).empty()) continue;
+    if (names.contains(server->id.name) || places.contains(PlaceOf(server->spec))) continue;
+    if (!ServerMisfit(vip, server->spec).empty()) continue;
     servers.push_back({server->id.name, true, server->spec});
   }
   std::sort(servers.begin(), servers.end(),

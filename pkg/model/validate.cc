@@ -91,7 +91,7 @@ void CheckPorts(const Vip& vip, FindingCollector& findings) {
 
 // Inline servers are named like objects, or after their address when they have no name.
 std::string InlineNameProblem(const InlineServer& server) {
-  if (server.name == server.spec.address.ToString()) return "";
+  if (server.name == server.spec.AddressText()) return "";
   return NameProblem(server.name);
 }
 
@@ -102,24 +102,23 @@ void CheckInlineServers(const Vip& vip, FindingCollector& findings) {
                                       "; use RealServer objects for the others"));
   }
   absl::flat_hash_set<std::string> names;
-  absl::flat_hash_set<net::Endpoint> endpoints;
+  absl::flat_hash_set<ServerPlace> places;
   for (size_t i = 0; i < vip.inline_servers.size(); ++i) {
     const InlineServer& server = vip.inline_servers[i];
     const std::string path = absl::StrCat(list, "[", i, "]");
     findings.ErrorIf(InlineNameProblem(server), path + ".name");
     CheckServerSpec(server.spec, path, findings);
-    findings.ErrorIf(ServerMisfit(vip, server.spec.address, server.spec.port), path + ".address");
+    findings.ErrorIf(ServerMisfit(vip, server.spec), path + ".address");
     if (!names.insert(server.name).second) {
       findings.Error(path + ".name",
                      absl::StrCat("the name ", Quoted(server.name),
                                   " is in the list twice; give each server a name of its own"));
     }
-    const net::Endpoint endpoint{server.spec.address, server.spec.port.value_or(0)};
-    if (!endpoints.insert(endpoint).second) {
-      findings.Error(
-          path + ".address",
-          absl::StrCat(endpoint.port == 0 ? endpoint.address.ToString() : endpoint.ToString(),
-                       " is in the list twice; raise the weight of one entry instead"));
+    const ServerPlace place = PlaceOf(server.spec);
+    if (!places.insert(place).second) {
+      findings.Error(path + ".address",
+                     absl::StrCat(place.ToString(),
+                                  " is in the list twice; raise the weight of one entry instead"));
     }
   }
 }
@@ -194,7 +193,9 @@ std::string AddressProblem(const net::IpAddress& address) {
 }
 
 void CheckServerSpec(const ServerSpec& spec, const std::string& path, FindingCollector& findings) {
-  findings.ErrorIf(AddressProblem(spec.address), path + ".address");
+  findings.ErrorIf(
+      spec.has_host_name() ? HostNameProblem(spec.host_name) : AddressProblem(spec.address),
+      path + ".address");
   if (spec.port.has_value()) CheckLimits(*spec.port, kPortLimits, path + ".port", findings);
   CheckLimits(spec.weight, kWeightLimits, path + ".weight", findings);
   CheckLimits(spec.connections_min, kConnectionsLimits, path + ".minConnections", findings);

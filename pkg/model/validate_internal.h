@@ -7,12 +7,10 @@
 #include "absl/time/time.h"
 #include "pkg/model/finding_collector.h"
 #include "pkg/model/limits.h"
+#include "pkg/model/server_fit.h"
 #include "pkg/model/vip.h"
 
 namespace fairlead::model {
-
-// "" when a VIP or a real server can have this address, else why not.
-std::string AddressProblem(const net::IpAddress& address);
 
 void CheckServerSpec(const ServerSpec& spec, const std::string& path, FindingCollector& findings);
 void CheckHealthCheck(const Vip& vip, FindingCollector& findings);

@@ -128,17 +128,17 @@ void RejectDuplicateServers(DesiredState& state, const IdSet& preferred) {
     std::vector<const RealServer*> servers = index.Matching(vip);
     std::sort(servers.begin(), servers.end(),
               [&rank](const RealServer* a, const RealServer* b) { return rank[a] < rank[b]; });
-    absl::flat_hash_map<net::Endpoint, const RealServer*> by_endpoint;
+    absl::flat_hash_map<ServerPlace, const RealServer*> by_place;
     for (const RealServer* server : servers) {
       if (rejected.contains(server->id)) continue;
-      const net::Endpoint endpoint{server->spec.address, server->spec.port.value_or(0)};
-      const auto [earlier, is_new] = by_endpoint.emplace(endpoint, server);
+      const ServerPlace place = PlaceOf(server->spec);
+      const auto [earlier, is_new] = by_place.emplace(place, server);
       if (is_new) continue;
       rejected.insert(server->id);
       state.findings.push_back(MakeFinding(
           Severity::kError, server->id, server->location, "spec.address",
-          absl::StrCat(endpoint.port == 0 ? endpoint.address.ToString() : endpoint.ToString(),
-                       " is ", earlier->second->id.ToString(), " of ", vip.id.ToString(),
+          absl::StrCat(place.ToString(), " is ", earlier->second->id.ToString(), " of ",
+                       vip.id.ToString(),
                        " already; delete one of them, or raise the weight of the other")));
     }
   }
@@ -148,13 +148,12 @@ void RejectDuplicateServers(DesiredState& state, const IdSet& preferred) {
 // Why a matched object is not among the VIP's servers; "" when it is.
 std::string UnusedReason(const Vip& vip, const RealServer& server) {
   for (const InlineServer& entry : vip.inline_servers) {
-    const bool same_endpoint =
-        entry.spec.address == server.spec.address && entry.spec.port == server.spec.port;
-    if (entry.name != server.id.name && !same_endpoint) continue;
+    const bool same_place = PlaceOf(entry.spec) == PlaceOf(server.spec);
+    if (entry.name != server.id.name && !same_place) continue;
     return absl::StrCat("the inline entry ", entry.name, " of ", vip.id.ToString(),
                         " is used instead; remove one of the two");
   }
-  std::string misfit = ServerMisfit(vip, server.spec.address, server.spec.port);
+  std::string misfit = ServerMisfit(vip, server.spec);
   if (!misfit.empty()) return absl::StrCat(vip.id.ToString(), " cannot use it: ", misfit);
   return "";
 }

@@ -73,17 +73,24 @@ const char* AdvertiseTypeName(Advertise::Type type);
 
 // A real server as one VIP uses it: written inline in the VIP, or a RealServer object's spec.
 struct ServerSpec {
+  // Where it is: `host_name` ("print1.example.com", lower case), which is
+  // resolved again and again (SNAT only), or, when that is empty, `address`.
+  std::string host_name;
   net::IpAddress address;
   std::optional<uint16_t> port;  // absent = the client's destination port; SNAT only
   uint32_t weight = 100;         // 0..65535; 0 = only persistent clients
   uint32_t connections_min = 0;  // see the limits in pkg/dataplane/forwarding_plan.h; 0 = none
   uint32_t connections_max = 0;  // 0 = unlimited
   AdminState state = AdminState::kOnline;
+
+  bool has_host_name() const { return !host_name.empty(); }
+  // The name or the address, as the manifest says.
+  std::string AddressText() const { return has_host_name() ? host_name : address.ToString(); }
   friend bool operator==(const ServerSpec&, const ServerSpec&) = default;
 };
 
 struct InlineServer {
-  std::string name;  // unique in the VIP; defaults to the address
+  std::string name;  // unique in the VIP; defaults to the address or the host name
   ServerSpec spec;
   friend bool operator==(const InlineServer&, const InlineServer&) = default;
 };

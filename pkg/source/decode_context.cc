@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "pkg/model/finding_collector.h"
+#include "pkg/model/names.h"
 #include "pkg/model/suggestion.h"
 
 namespace fairlead::source {
@@ -55,6 +56,12 @@ bool IsNonString(const YamlNode& node) {
 std::nullopt_t Fail(std::string* problem, std::string message) {
   *problem = std::move(message);
   return std::nullopt;
+}
+
+// Meant as a name and not as an address, right or wrong.
+bool MayBeHostName(absl::string_view text) {
+  return std::any_of(text.begin(), text.end(), absl::ascii_isalpha) &&
+         text.find_first_of(":/ ") == absl::string_view::npos;
 }
 
 std::string MustBe(absl::string_view what, const YamlNode& node) {
@@ -154,10 +161,10 @@ std::optional<net::IpAddress> ToAddress(const YamlNode& node, std::string* probl
     return Fail(problem, absl::StrCat(model::Quoted(*text), " has a prefix length; write ",
                                       text->substr(0, slash)));
   }
-  const bool has_letter = std::any_of(text->begin(), text->end(), absl::ascii_isalpha);
-  if (has_letter && text->find_first_of(":/ ") == absl::string_view::npos) {
-    return Fail(problem, model::NotSupportedYet(absl::StrCat("DNS names (", model::Quoted(*text),
-                                                             "); write the IP address")));
+  if (MayBeHostName(*text)) {
+    return Fail(problem, absl::StrCat(model::Quoted(*text),
+                                      " is a host name, which only real servers can have here; "
+                                      "write the IP address"));
   }
   return Fail(problem, std::string(address.status().message()));
 }
@@ -263,6 +270,22 @@ bool MapReader::ReadAddress(absl::string_view field, net::IpAddress* out) const 
     return false;
   }
   *out = *address;
+  return true;
+}
+
+bool MapReader::ReadServerAddress(absl::string_view field, model::ServerSpec* out) const {
+  const YamlNode* value = Find(field);
+  std::string problem;
+  const std::optional<absl::string_view> text =
+      value == nullptr ? std::nullopt : ToString(*value, &problem);
+  if (!text.has_value() || !MayBeHostName(*text)) return ReadAddress(field, &out->address);
+  problem = model::HostNameProblem(*text);
+  if (!problem.empty()) {
+    Error(field, std::move(problem));
+    return false;
+  }
+  // One host has one value, whatever the case; with its last dot it is another name (no search).
+  out->host_name = absl::AsciiStrToLower(*text);
   return true;
 }
 

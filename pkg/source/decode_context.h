@@ -14,6 +14,7 @@
 #include "absl/types/span.h"
 #include "pkg/model/limits.h"
 #include "pkg/model/object.h"
+#include "pkg/model/vip.h"
 #include "pkg/net/ip_address.h"
 #include "pkg/source/yaml_tree.h"
 
@@ -87,6 +88,8 @@ class MapReader {
   bool ReadSeconds(absl::string_view field, const model::Limits<absl::Duration>& limits,
                    absl::Duration* out) const;
   bool ReadAddress(absl::string_view field, net::IpAddress* out) const;
+  // The address of a real server, which may be a host name.
+  bool ReadServerAddress(absl::string_view field, model::ServerSpec* out) const;
   // T is wide enough for the limits.
   template <typename T>
   bool ReadInteger(absl::string_view field, const model::Limits<int64_t>& limits, T* out) const {

@@ -40,7 +40,7 @@ void DecodeServerFields(const MapReader& reader, model::ServerSpec* spec) {
   if (reader.Find("address") == nullptr) {
     reader.Error("address", "a real server needs its address; write address: 10.0.0.2");
   }
-  reader.ReadAddress("address", &spec->address);
+  reader.ReadServerAddress("address", spec);
   uint16_t port = 0;
   if (reader.ReadInteger("port", model::kPortLimits, &port)) spec->port = port;
   reader.ReadInteger("weight", model::kWeightLimits, &spec->weight);

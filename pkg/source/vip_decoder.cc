@@ -102,8 +102,8 @@ void DecodeInlineServer(DecodeContext& context, const YamlNode& node, const std:
   DecodeServerFields(reader, &server->spec);
   if (reader.ReadString("name", &server->name)) return;
   // Without an address there is an error already; the number keeps the names distinct.
-  server->name = server->spec.address.is_unspecified() ? absl::StrCat("entry-", index)
-                                                       : server->spec.address.ToString();
+  const bool has_place = server->spec.has_host_name() || !server->spec.address.is_unspecified();
+  server->name = has_place ? server->spec.AddressText() : absl::StrCat("entry-", index);
 }
 
 void DecodeSelector(const MapReader& real_servers, model::Vip* vip) {

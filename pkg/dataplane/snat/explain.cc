@@ -19,12 +19,22 @@ const SnatService* FindService(const SnatPlan& plan, const net::Endpoint& vip) {
   return nullptr;
 }
 
+// "10.0.0.2", "print1.example.com = 10.0.0.2".
+std::string AddressText(const PlanServer& server) {
+  if (server.host_name.empty()) return server.address.ToString();
+  if (server.address.is_unspecified()) return server.host_name;
+  return absl::StrCat(server.host_name, " = ", server.address.ToString());
+}
+
 std::string Verdict(const PickRequest& request, int index) {
   const PlanServer& server = request.service.spec->servers[index];
   switch (AvailabilityOf(request, index, false)) {
     case Availability::kFree:
       return "may serve";
     case Availability::kIneligible:
+      if (!server.host_name.empty() && server.address.is_unspecified()) {
+        return "its name does not resolve";
+      }
       return server.eligibility == model::Eligibility::kPersistentOnly
                  ? "serves persistent clients only (draining or weight 0)"
                  : "takes no new connections (down, not checked yet or halted)";
@@ -105,9 +115,8 @@ absl::StatusOr<Explanation> ExplainChoice(const SnatPlan& plan, const net::Endpo
   for (size_t i = 0; i < service->servers.size(); ++i) {
     const PlanServer& server = service->spec->servers[i];
     explanation.details.push_back(absl::StrFormat(
-        "%s (%s): weight %g, %d connections: %s", server.name, server.address.ToString(),
-        server.weight, service->servers[i]->connections.load(),
-        Verdict(request, static_cast<int>(i))));
+        "%s (%s): weight %g, %d connections: %s", server.name, AddressText(server), server.weight,
+        service->servers[i]->connections.load(), Verdict(request, static_cast<int>(i))));
   }
   return explanation;
 }

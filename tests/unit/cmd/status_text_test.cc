@@ -57,6 +57,18 @@ TEST(StatusTextTest, SaysThatAllIsWell) {
   EXPECT_THAT(text, Not(HasSubstr("\033")));
 }
 
+TEST(StatusTextTest, ShowsHostNamesWithTheirAddresses) {
+  json server = Server("srv-1", "Online", "Up");
+  server["hostName"] = "print1.example.com";
+  const json good = {{"vips", json::array({Vip("web", json::array({server}))})}};
+  EXPECT_THAT(StatusText(good, Options()), HasSubstr("print1.example.com = 10.0.1.1"));
+  server["address"] = "";
+  server["port"] = 9100;
+  server["nameProblem"] = "no such name";
+  const json bad = {{"vips", json::array({Vip("web", json::array({server}))})}};
+  EXPECT_THAT(StatusText(bad, Options()), HasSubstr("print1.example.com:9100  "));
+}
+
 TEST(StatusTextTest, ProblemsComeFirst) {
   const json status = {
       {"vips", json::array({Vip("alpha", json::array({Server("a-1", "Online", "Up")})),

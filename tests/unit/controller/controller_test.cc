@@ -32,18 +32,19 @@ class ControllerTest : public testing::Test {
   const base::SystemClock clock_;
   FakeDataPlane plane_;
   FakeHealth health_;
+  FakeResolver resolver_;
   std::unique_ptr<Controller> controller_;
   std::shared_ptr<const model::DesiredState> desired_;
 };
 
 TEST_F(ControllerTest, TakesWhatWasPostedBeforeItStarted) {
   controller_->PostDesired(desired_);
-  controller_->Start({}, health_);
+  controller_->Start({}, health_, resolver_);
   EXPECT_TRUE(WaitFor([&] { return controller_->View()->plan_revision == 1; }));
 }
 
 TEST_F(ControllerTest, AppliesAnEditSoonerThanTheNextTick) {
-  controller_->Start({}, health_);
+  controller_->Start({}, health_, resolver_);
   const absl::Time before = absl::Now();
   controller_->PostDesired(desired_);
   EXPECT_TRUE(WaitFor([&] { return !plane_.plans().empty(); }));
@@ -51,7 +52,7 @@ TEST_F(ControllerTest, AppliesAnEditSoonerThanTheNextTick) {
 }
 
 TEST_F(ControllerTest, CommandIsInForceWhenItReturns) {
-  controller_->Start({}, health_);
+  controller_->Start({}, health_, resolver_);
   controller_->PostDesired(desired_);
   ASSERT_TRUE(WaitFor([&] { return !plane_.plans().empty(); }));
   const auto result =
@@ -63,7 +64,7 @@ TEST_F(ControllerTest, CommandIsInForceWhenItReturns) {
 }
 
 TEST_F(ControllerTest, ReportsAndCommandsOfManyThreadsComeToRest) {
-  controller_->Start({}, health_);
+  controller_->Start({}, health_, resolver_);
   controller_->PostDesired(desired_);
   ASSERT_TRUE(WaitFor([&] { return health_.targets().size() == 2; }));
   std::vector<std::thread> threads;
@@ -89,7 +90,7 @@ TEST_F(ControllerTest, ReportsAndCommandsOfManyThreadsComeToRest) {
 }
 
 TEST_F(ControllerTest, ViewOutlivesTheThread) {
-  controller_->Start({}, health_);
+  controller_->Start({}, health_, resolver_);
   controller_->PostDesired(desired_);
   ASSERT_TRUE(WaitFor([&] { return !plane_.plans().empty(); }));
   controller_->Stop();

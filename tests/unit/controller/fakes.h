@@ -1,4 +1,4 @@
-// Fakes for the controller's boundaries: time, the data plane and the health monitor.
+// Fakes for the controller's boundaries: time, the data plane, the health monitor, the resolver.
 #pragma once
 
 #include <functional>
@@ -13,6 +13,7 @@
 #include "pkg/dataplane/data_plane.h"
 #include "pkg/health/health_monitor.h"
 #include "pkg/model/desired_state.h"
+#include "pkg/resolver/name_resolver.h"
 
 namespace fairlead::controller {
 
@@ -126,6 +127,23 @@ class FakeHealth final : public health::HealthMonitor {
   std::vector<health::ProbeTarget> targets_ ABSL_GUARDED_BY(mutex_);
   std::vector<health::HealthReport> snapshot_ ABSL_GUARDED_BY(mutex_);
   int set_count_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+// Remembers the names; answers come from the test.
+class FakeResolver final : public resolver::NameResolver {
+ public:
+  void SetNames(const std::vector<std::string>& names) override {
+    base::MutexLock lock(&mutex_);
+    names_ = names;
+  }
+  std::vector<std::string> names() const {
+    base::MutexLock lock(&mutex_);
+    return names_;
+  }
+
+ private:
+  mutable base::Mutex mutex_;
+  std::vector<std::string> names_ ABSL_GUARDED_BY(mutex_);
 };
 
 // VIP default/web on 10.0.0.1:80,443 with srv-1.. on 10.0.1.1..

@@ -14,11 +14,11 @@ using testing::HasSubstr;
 
 Overrides Sample() {
   Overrides overrides;
-  overrides[{"default/web", "srv-1"}] = {.address = *net::IpAddress::Parse("fd00::1"),
+  overrides[{"default/web", "srv-1"}] = {.address = "fd00::1",
                                          .state = model::AdminState::kHalt,
                                          .manifest_state = model::AdminState::kOnline,
                                          .since = absl::FromUnixMillis(1'800'000'000'123)};
-  overrides[{"default/web", "srv \"2\"\n"}] = {.address = *net::IpAddress::Parse("10.0.0.1"),
+  overrides[{"default/web", "srv \"2\"\n"}] = {.address = "print.example.com",
                                                .state = model::AdminState::kOnline,
                                                .manifest_state = model::AdminState::kDrain,
                                                .since = absl::UnixEpoch()};
@@ -61,7 +61,7 @@ TEST_F(OverrideStoreTest, BrokenFileIsAnErrorThatNamesItAndTheRemedy) {
         "{\"version\": 1, \"overrides\": [1]}",
         "{\"version\": 1, \"overrides\": [{\"vip\": 1, \"server\": null}]}",
         "{\"version\": 1, \"overrides\": [{\"vip\": \"a/b\", \"server\": \"s\", \"address\": "
-        "\"nowhere\", \"state\": \"Drain\", \"manifestState\": \"Online\", \"since\": "
+        "\"\", \"state\": \"Drain\", \"manifestState\": \"Online\", \"since\": "
         "\"2026-01-01T00:00:00Z\"}]}"}) {
     Write(text);
     const auto loaded = OverrideStore(directory_).Load();

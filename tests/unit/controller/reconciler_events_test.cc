@@ -10,18 +10,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-class ReconcilerEventsTest : public ReconcilerTest {
- protected:
-  // The reason of the newest event with this message; "" when there is none.
-  std::string ReasonOf(const std::string& message) {
-    std::string reason;
-    const auto view = reconciler_->View();
-    for (const EventView& event : view->events) {
-      if (event.message == message) reason = event.reason;
-    }
-    return reason;
-  }
-};
+using ReconcilerEventsTest = ReconcilerTest;
 
 TEST_F(ReconcilerEventsTest, LosingTheLastServerIsToldAndIsNoService) {
   plane_.FailService("default/web", absl::UnavailableError("bind 10.0.0.1:80: in use"));

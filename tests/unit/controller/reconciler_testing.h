@@ -34,7 +34,7 @@ class ReconcilerTest : public testing::Test {
   void Restart() {
     reconciler_ = std::make_unique<Reconciler>(
         ReconcilerOptions{.state_directory = directory_, .host_warnings = {"few descriptors"}},
-        clock_, plane_, health_);
+        clock_, plane_, health_, resolver_);
     reconciler_->Restore();
   }
   void Apply() {
@@ -66,10 +66,21 @@ class ReconcilerTest : public testing::Test {
     return messages;
   }
 
+  // The reason of the newest event with this message; "" when there is none.
+  std::string ReasonOf(const std::string& message) {
+    std::string reason;
+    const auto view = reconciler_->View();
+    for (const EventView& event : view->events) {
+      if (event.message == message) reason = event.reason;
+    }
+    return reason;
+  }
+
   const std::string directory_;
   FakeClock clock_;
   FakeDataPlane plane_;
   FakeHealth health_;
+  FakeResolver resolver_;
   std::unique_ptr<Reconciler> reconciler_;
   model::DesiredState desired_;
   std::shared_ptr<const dataplane::ForwardingPlan> last_plan_;

@@ -24,7 +24,8 @@ std::vector<std::pair<uint16_t, std::string>> PortsAndEndpoints(const model::Vip
   model::DesiredState desired;
   desired.vips.push_back(vip);
   std::vector<std::pair<uint16_t, std::string>> result;
-  for (const auto& [port, target] : ProbeTargetsOf(vip, model::ServersOf(desired, vip)[0])) {
+  const model::VipServer server = model::ServersOf(desired, vip)[0];
+  for (const auto& [port, target] : ProbeTargetsOf(vip, server, server.spec.address)) {
     EXPECT_EQ(target.check.port, target.endpoint.port);
     result.emplace_back(port, target.endpoint.ToString());
   }

@@ -44,8 +44,13 @@ class PlanBuilderTest : public testing::Test {
     }
   }
   PlanResult Build() {
-    PlanResult result = BuildPlan(
-        {.desired = desired_, .conditions = conditions_, .now = now_, .last = last_}, ids_);
+    const model::ServerIndex servers(desired_);
+    PlanResult result = BuildPlan({.desired = desired_,
+                                   .servers = servers,
+                                   .conditions = conditions_,
+                                   .now = now_,
+                                   .last = last_},
+                                  ids_);
     last_ = result.plan;
     return result;
   }

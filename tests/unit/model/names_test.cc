@@ -25,6 +25,26 @@ TEST(NamesTest, RejectsEverythingElse) {
   }
 }
 
+TEST(HostNameTest, AcceptsRfc1123Names) {
+  const std::string label(63, 'x');
+  for (const std::string& name : {std::string("print1"), std::string("Print-1.Example.com"),
+                                  std::string("3com.example"), std::string("print1.example."),
+                                  label + "." + label + "." + label + "." + label.substr(2)}) {
+    EXPECT_EQ(HostNameProblem(name), "") << name;
+  }
+}
+
+TEST(HostNameTest, RejectsEverythingElse) {
+  const std::string label(63, 'x');
+  for (const std::string& name :
+       {std::string(), std::string("."), std::string("a..b"), std::string("-a.b"),
+        std::string("a-.b"), std::string("print_1"), std::string("a b"), std::string("10.0.0.256"),
+        std::string("print.1"), std::string("\xc3\xa9.example"), label + "x.example",
+        label + "." + label + "." + label + "." + label}) {
+    EXPECT_THAT(HostNameProblem(name), HasSubstr("RFC 1123")) << name;
+  }
+}
+
 TEST(NamesTest, SaysWhichNameWouldDo) {
   EXPECT_THAT(NameProblem("Paragon_SRV_1"), HasSubstr("write \"paragon-srv-1\""));
   EXPECT_THAT(NameProblem("---"), Not(HasSubstr("write")));

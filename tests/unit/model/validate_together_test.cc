@@ -123,6 +123,18 @@ TEST(ValidateTogetherTest, TheCommandLinesAdminAddressWinsOverTheNodesAndThatOve
   EXPECT_THAT(names(true, true), ElementsAre("default", "node"));
 }
 
+TEST(ValidateTogetherTest, TheLaterOfTwoServersWithOneHostNameInOneVipIsRejected) {
+  DesiredState state;
+  state.vips = {GoodVip("dispatcher")};
+  state.real_servers = {GoodServer("a", "0.0.0.0"), GoodServer("b", "0.0.0.0"),
+                        GoodServer("c", "0.0.0.0")};
+  for (RealServer& server : state.real_servers) server.spec.host_name = "print1.example.com";
+  state.real_servers[2].spec.host_name = "print2.example.com";
+  ValidateTogether(state, {}, {});
+  EXPECT_THAT(Lines(state.findings), IsError("spec.address", "print1.example.com is RealServer"));
+  EXPECT_EQ(ServersOf(state, state.vips[0]).size(), 2u);
+}
+
 TEST(ValidateTogetherTest, TheLaterOfTwoServersWithOneEndpointInOneVipIsRejected) {
   DesiredState state;
   state.vips = {GoodVip("dispatcher")};

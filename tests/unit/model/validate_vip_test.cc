@@ -1,6 +1,7 @@
 // Rules over one VIP, RealServer or Node; the health check has its own file.
 #include <gtest/gtest.h>
 
+#include "pkg/model/server_fit.h"
 #include "tests/unit/model/model_testing.h"
 
 namespace fairlead::model {
@@ -258,6 +259,37 @@ TEST(ValidateRealServerTest, NumbersHaveBounds) {
   server = GoodServer();
   server.spec.weight = 0;
   EXPECT_THAT(Lines(Validate(server)), IsEmpty());
+}
+
+TEST(ValidateRealServerTest, AHostNameStandsForTheAddress) {
+  RealServer server = GoodServer("a", "0.0.0.0");
+  server.spec.host_name = "print1.example.com";
+  EXPECT_THAT(Lines(Validate(server)), IsEmpty());
+  server.spec.host_name = "print_1";
+  EXPECT_THAT(Lines(Validate(server)), IsError("spec.address", "neither an IP address nor"));
+}
+
+TEST(ValidateVipTest, HostNamesOfInlineServersDiffer) {
+  Vip vip = GoodVip();
+  vip.inline_servers = {MakeInline("a", "0.0.0.0"), MakeInline("b", "0.0.0.0")};
+  vip.inline_servers[0].spec.host_name = "print1.example.com";
+  vip.inline_servers[1].spec.host_name = "print2.example.com";
+  EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
+  vip.inline_servers[1].spec.host_name = "print1.example.com";
+  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.realServers.list[1].address",
+                                            "print1.example.com is in the list twice"));
+  vip.inline_servers[1].spec.port = 9100;
+  EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
+}
+
+TEST(ServerMisfitTest, AHostNameNeedsModeSnat) {
+  Vip vip = GoodVip();
+  ServerSpec spec;
+  spec.host_name = "print1.example.com";
+  EXPECT_EQ(ServerMisfit(vip, spec), "");
+  vip.mode = Mode::kDr;
+  EXPECT_THAT(ServerMisfit(vip, spec),
+              HasSubstr("mode DR needs the address of print1.example.com"));
 }
 
 TEST(ValidateRealServerTest, TheMinimumIsBelowTheMaximum) {

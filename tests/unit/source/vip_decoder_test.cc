@@ -206,8 +206,6 @@ TEST(VipDecoderTest, LaterFeaturesAreRefusedInWords) {
   EXPECT_THAT(Bad("  advertise: {type: L2, interface: eth0}\n"), refused("spec.advertise.type"));
   EXPECT_THAT(Bad("  addressPoolRef: {name: office}\n"), refused("spec.addressPoolRef"));
   EXPECT_THAT(Bad("  realServers: {service: {name: x}}\n"), refused("spec.realServers.service"));
-  EXPECT_THAT(Bad("  realServers: {list: [{address: print.example.com}]}\n"),
-              refused("spec.realServers.list[0].address"));
   EXPECT_THAT(LinesOf(DecodeSpec("  addresses: [10.0.0.1]\n  ports: \"*\"\n").findings),
               refused("spec.ports"));
 }
@@ -305,6 +303,31 @@ TEST(RealServerDecoderTest, ReadsEveryField) {
   EXPECT_EQ(server.spec.connections_min, 2u);
   EXPECT_EQ(server.spec.connections_max, 4u);
   EXPECT_EQ(server.spec.state, model::AdminState::kHalt);
+}
+
+TEST(RealServerDecoderTest, AnAddressMayBeAHostName) {
+  const auto decode = [](const std::string& address) {
+    return DecodeManifests(Header("RealServer", "a") + "spec: {address: " + address + "}\n",
+                           "t.yaml");
+  };
+  const DecodeResult good = decode("Print1.Example.com");
+  ASSERT_THAT(LinesOf(good.findings), IsEmpty());
+  EXPECT_EQ(good.real_servers.at(0).spec.host_name, "print1.example.com");
+  EXPECT_THAT(LinesOf(decode("print_1").findings),
+              ElementsAre(HasSubstr("neither an IP address nor a host name")));
+  EXPECT_THAT(LinesOf(decode("10.0.0.256").findings), ElementsAre(HasSubstr("10.0.0.256")));
+  EXPECT_THAT(LinesOf(decode("\"10.0.0.1/24\"").findings), ElementsAre(HasSubstr("prefix length")));
+}
+
+TEST(VipDecoderTest, AnInlineServerIsNamedAfterItsHostName) {
+  const model::Vip vip = Good("  realServers: {list: [{address: print1.example.com}]}\n");
+  EXPECT_EQ(vip.inline_servers.at(0).name, "print1.example.com");
+  EXPECT_EQ(vip.inline_servers.at(0).spec.host_name, "print1.example.com");
+}
+
+TEST(VipDecoderTest, OnlyRealServersHaveHostNames) {
+  EXPECT_THAT(Bad("  fallback: {action: Server, address: print1.example.com}\n"),
+              ElementsAre(HasSubstr("is a host name, which only real servers can have here")));
 }
 
 TEST(RealServerDecoderTest, NeedsASpec) {
