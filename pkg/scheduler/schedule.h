@@ -25,7 +25,7 @@ struct Candidate {
 // its share would else fall short of its weight. The rule of the loads keeps that from being a
 // burst.
 inline constexpr double kTurnsBehindRoundRobin = 1;
-inline constexpr double kTurnsBehindLeastConnections = 16;
+inline constexpr double kTurnsBehindLeastConnections = 64;
 
 // The finish time that a candidate would have after this connection. `now` is the virtual time of
 // the scheduler.

@@ -43,6 +43,13 @@ class DistributionTest(LabCase):
         self.fairlead.apply("main.yaml", vip(servers=weighted(WEIGHTS)))
         self.check_shares(self.both(rate=800, count=6000), WEIGHTS)
 
+    def test_weighted_least_connections_with_a_few_at_a_time(self):
+        # Each server has one connection or none: the rule of the fewest alone would share equally.
+        weights = {"srv1": 100, "srv2": 40, "srv3": 10}
+        self.fairlead.apply("main.yaml", vip(servers=weighted(weights)))
+        for concurrency in (2, 8, 32):
+            self.check_shares(self.both(rate=20000, count=6000, concurrency=concurrency), weights)
+
     def test_weighted_least_connections_with_long_connections(self):
         self.fairlead.apply("main.yaml", vip(servers=weighted(WEIGHTS)))
         sockets = [self.lab.client.connect((VIP4, VIP6)[i % 2], 80) for i in range(300)]
