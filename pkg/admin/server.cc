@@ -13,14 +13,13 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "pkg/admin/api.h"
 #include "pkg/admin/host_check.h"
 #include "pkg/base/errno_status.h"
 #include "pkg/base/log.h"
+#include "pkg/base/mutex.h"
 #include "pkg/base/unique_fd.h"
 
 namespace fairlead::admin {
@@ -134,8 +133,8 @@ struct AdminServer::Impl {
   httplib::Server server;
   std::thread thread;
   int listener = -1;  // the server's; set while it binds
-  absl::Notification ended;
-  absl::Mutex mutex;
+  base::Notification ended;
+  base::Mutex mutex;
   // Clients whose answers are being made or sent.
   absl::flat_hash_set<net::Endpoint> answering ABSL_GUARDED_BY(mutex);
 
@@ -145,7 +144,7 @@ struct AdminServer::Impl {
 
 void AdminServer::Impl::Serve(const httplib::Request& request, httplib::Response& response) {
   {
-    absl::MutexLock lock(&mutex);
+    base::MutexLock lock(&mutex);
     answering.insert(ClientOf(request));
   }
   const std::string host = request.get_header_value("Host");
@@ -184,7 +183,7 @@ void AdminServer::Impl::Configure() {
       });
   // The library logs a request when its answer has been sent.
   server.set_logger([this](const httplib::Request& request, const httplib::Response&) {
-    absl::MutexLock lock(&mutex);
+    base::MutexLock lock(&mutex);
     answering.erase(ClientOf(request));
   });
   // What the library refuses by itself (unknown methods, broken requests) has no body yet.
@@ -239,7 +238,7 @@ AdminServer::~AdminServer() {
   while (!impl_->ended.WaitForNotificationWithTimeout(absl::Milliseconds(5))) {
     absl::flat_hash_set<net::Endpoint> spared;
     if (absl::Now() < patience_ends) {
-      absl::MutexLock lock(&impl_->mutex);
+      base::MutexLock lock(&impl_->mutex);
       spared = impl_->answering;
     }
     ShutDownConnections(impl_->endpoint, spared);

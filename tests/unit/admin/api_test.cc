@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "pkg/admin/client.h"
 #include "pkg/admin/host_check.h"
 #include "pkg/admin/server.h"
+#include "pkg/base/mutex.h"
 #include "pkg/base/unique_fd.h"
 
 namespace fairlead::admin {
@@ -258,7 +258,7 @@ TEST_F(ApiTest, EndsAtOnceAlthoughClientsSayNothingOrHalfARequest) {
 
 TEST_F(ApiTest, StoppingLetsAnAnswerThatIsUnderWayGoOut) {
   AdminBackend slow = Backend();
-  absl::Notification begun;
+  base::Notification begun;
   slow.view = [&] {
     begun.Notify();
     absl::SleepFor(absl::Milliseconds(200));
