@@ -1,9 +1,10 @@
 #include "pkg/controller/config_diff.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
+#include <tuple>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -25,10 +26,16 @@ class FieldList {
 };
 
 template <typename Object>
-std::map<std::string, const Object*> ByName(const std::vector<Object>& objects) {
-  std::map<std::string, const Object*> by_name;
-  for (const Object& object : objects) by_name.emplace(object.id.ToString(), &object);
-  return by_name;
+std::vector<const Object*> SortedById(const std::vector<Object>& objects) {
+  std::vector<const Object*> sorted;
+  sorted.reserve(objects.size());
+  for (const Object& object : objects) sorted.push_back(&object);
+  const auto is_less = [](const Object* left, const Object* right) { return left->id < right->id; };
+  // The source sorts them, so that this only looks.
+  if (!std::is_sorted(sorted.begin(), sorted.end(), is_less)) {
+    std::sort(sorted.begin(), sorted.end(), is_less);
+  }
+  return sorted;
 }
 
 Event ObjectEvent(absl::string_view message, const std::string& object, std::string reason) {
@@ -41,24 +48,34 @@ Event ObjectEvent(absl::string_view message, const std::string& object, std::str
   return event;
 }
 
+Event RemovedEvent(const model::ObjectId& id) {
+  return ObjectEvent("config object removed", id.ToString(),
+                     "it is not in the configuration any more");
+}
+
 template <typename Object>
 void CompareObjects(const std::vector<Object>& before, const std::vector<Object>& after,
                     std::vector<Event>* events) {
-  const auto old_objects = ByName(before);
-  const auto new_objects = ByName(after);
-  for (const auto& [name, object] : new_objects) {
-    const auto old = old_objects.find(name);
-    if (old == old_objects.end()) {
-      events->push_back(ObjectEvent("config object added", name, object->location.ToString()));
-    } else if (const std::string fields = ChangedFields(*old->second, *object); !fields.empty()) {
-      events->push_back(ObjectEvent("config object changed", name, fields));
+  const std::vector<const Object*> old_objects = SortedById(before);
+  const std::vector<const Object*> new_objects = SortedById(after);
+  std::vector<Event> removed;
+  auto old = old_objects.begin();
+  for (const Object* object : new_objects) {
+    for (; old != old_objects.end() && (*old)->id < object->id; ++old) {
+      removed.push_back(RemovedEvent((*old)->id));
     }
+    if (old == old_objects.end() || object->id < (*old)->id) {
+      events->push_back(
+          ObjectEvent("config object added", object->id.ToString(), object->location.ToString()));
+      continue;
+    }
+    if (const std::string fields = ChangedFields(**old, *object); !fields.empty()) {
+      events->push_back(ObjectEvent("config object changed", object->id.ToString(), fields));
+    }
+    ++old;
   }
-  for (const auto& [name, object] : old_objects) {
-    if (new_objects.contains(name)) continue;
-    events->push_back(
-        ObjectEvent("config object removed", name, "it is not in the configuration any more"));
-  }
+  for (; old != old_objects.end(); ++old) removed.push_back(RemovedEvent((*old)->id));
+  events->insert(events->end(), removed.begin(), removed.end());
 }
 
 Event FindingEvent(const model::Finding& finding) {
@@ -116,7 +133,8 @@ std::string ChangedFields(const model::Vip& before, const model::Vip& after) {
 std::string ChangedFields(const model::RealServer& before, const model::RealServer& after) {
   return FieldList()
       .Compare("metadata.labels", before.labels, after.labels)
-      .Compare("spec.address", before.spec.address, after.spec.address)
+      .Compare("spec.address", std::tie(before.spec.host_name, before.spec.address),
+               std::tie(after.spec.host_name, after.spec.address))
       .Compare("spec.port", before.spec.port, after.spec.port)
       .Compare("spec.weight", before.spec.weight, after.spec.weight)
       .Compare("spec.minConnections", before.spec.connections_min, after.spec.connections_min)
@@ -136,10 +154,10 @@ std::vector<Event> DescribeConfigChange(const model::DesiredState* before,
   }
   CompareObjects(before->vips, after.vips, &events);
   CompareObjects(before->real_servers, after.real_servers, &events);
+  absl::flat_hash_set<std::string> known;
+  for (const model::Finding& finding : before->findings) known.insert(finding.ToString());
   for (const model::Finding& finding : after.findings) {
-    const auto& known = before->findings;
-    if (std::find(known.begin(), known.end(), finding) != known.end()) continue;
-    events.push_back(FindingEvent(finding));
+    if (!known.contains(finding.ToString())) events.push_back(FindingEvent(finding));
   }
   return events;
 }

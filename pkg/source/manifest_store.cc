@@ -30,6 +30,20 @@ ById<T> IndexById(const std::vector<T>& objects) {
   return index;
 }
 
+// Sorts pointers and moves each object once: they are large.
+template <typename T>
+void SortById(std::vector<T>& objects) {
+  std::vector<T*> order;
+  order.reserve(objects.size());
+  for (T& object : objects) order.push_back(&object);
+  std::sort(order.begin(), order.end(),
+            [](const T* left, const T* right) { return left->id < right->id; });
+  std::vector<T> sorted;
+  sorted.reserve(objects.size());
+  for (T* object : order) sorted.push_back(std::move(*object));
+  objects = std::move(sorted);
+}
+
 bool IsEarlier(const SourceLocation& left, const SourceLocation& right) {
   return std::tie(left.file, left.line, left.column) <
          std::tie(right.file, right.line, right.column);
@@ -61,20 +75,23 @@ class Merger {
   // Where each object is declared: the first place, or the one that it is in force from, so that a
   // copy in a new file does not take it over. The other places are errors.
   void CollectPlaces() {
-    absl::flat_hash_map<ObjectId, std::string> file_in_force;
-    for (const auto& vip : in_force_.vips) file_in_force[vip.id] = vip.location.file;
+    const size_t count = in_force_.vips.size() + in_force_.real_servers.size();
+    absl::flat_hash_map<ObjectId, absl::string_view> file_in_force;
+    file_in_force.reserve(count);
+    places_.reserve(count);
+    for (const auto& vip : in_force_.vips) file_in_force.emplace(vip.id, vip.location.file);
     for (const auto& server : in_force_.real_servers) {
-      file_in_force[server.id] = server.location.file;
+      file_in_force.emplace(server.id, server.location.file);
     }
     const auto add = [&](const ObjectId& id, const SourceLocation& location) {
-      const auto [known, is_new] = places_.emplace(id, location);
+      const auto [known, is_new] = places_.emplace(id, &location);
       if (is_new) return;
       const auto preferred = file_in_force.find(id);
       const bool takes_over = preferred != file_in_force.end() &&
                               preferred->second == location.file &&
-                              known->second.file != location.file;
-      duplicates_.push_back({id, takes_over ? known->second : location});
-      if (takes_over) known->second = location;
+                              known->second->file != location.file;
+      duplicates_.push_back({id, takes_over ? *known->second : location});
+      if (takes_over) known->second = &location;
     };
     for (const auto& file : reading_.files) {
       for (const auto& vip : file->vips) add(vip.id, vip.location);
@@ -86,7 +103,7 @@ class Merger {
 
   bool IsThePlace(const ObjectId& id, const SourceLocation& location) const {
     const auto place = places_.find(id);
-    return place != places_.end() && place->second == location;
+    return place != places_.end() && *place->second == location;
   }
 
   // Whether an object that is in force and not in the reading has been deleted.
@@ -101,7 +118,9 @@ class Merger {
   template <typename T>
   std::vector<T> Candidates(std::vector<T> DecodeResult::*member, const std::vector<T>& in_force) {
     std::vector<T> candidates;
+    candidates.reserve(in_force.size());
     IdSet present;
+    present.reserve(in_force.size());
     const ById<T> last = IndexById(in_force);
     for (const auto& file : reading_.files) {
       for (const T& object : (*file).*member) {
@@ -122,9 +141,13 @@ class Merger {
       unchanged_.push_back(object.id);
       stale_.insert(object.id);
     }
-    std::stable_sort(candidates.begin(), candidates.end(), [](const T& left, const T& right) {
+    const auto is_earlier = [](const T& left, const T& right) {
       return IsEarlier(left.location, right.location);
-    });
+    };
+    // They are in order already, unless an object is in force that its file lacks.
+    if (!std::is_sorted(candidates.begin(), candidates.end(), is_earlier)) {
+      std::stable_sort(candidates.begin(), candidates.end(), is_earlier);
+    }
     return candidates;
   }
 
@@ -205,7 +228,7 @@ class Merger {
   DesiredState Finish() {
     for (const RejectedObject& duplicate : duplicates_) {
       AddError(duplicate.id, duplicate.location, "metadata.name",
-               absl::StrCat("declared already at ", places_.at(duplicate.id).ToString(),
+               absl::StrCat("declared already at ", places_.at(duplicate.id)->ToString(),
                             ", which is used; delete one of them or give it another name"));
     }
     DesiredState state = std::move(state_);
@@ -214,9 +237,8 @@ class Merger {
                      [](const Finding& left, const Finding& right) {
                        return IsEarlier(left.location, right.location);
                      });
-    const auto by_id = [](const auto& left, const auto& right) { return left.id < right.id; };
-    std::sort(state.vips.begin(), state.vips.end(), by_id);
-    std::sort(state.real_servers.begin(), state.real_servers.end(), by_id);
+    SortById(state.vips);
+    SortById(state.real_servers);
     state.stale.assign(stale_.begin(), stale_.end());
     std::sort(state.stale.begin(), state.stale.end());
     return state;
@@ -226,7 +248,7 @@ class Merger {
   const DesiredState& in_force_;
   const std::optional<net::Endpoint>& admin_flag_;
   absl::flat_hash_map<std::string, bool> complete_files_;
-  absl::flat_hash_map<ObjectId, SourceLocation> places_;
+  absl::flat_hash_map<ObjectId, const SourceLocation*> places_;  // borrowed from the reading
   std::vector<RejectedObject> duplicates_;
   std::vector<Finding> findings_;
   std::vector<ObjectId> unchanged_;
