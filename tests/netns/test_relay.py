@@ -280,6 +280,45 @@ class RelayTest(LabCase):
                                               reason="queue_timeout"), 2)
         self.assertEqual(self.fairlead.vip_status("hold")["queue"], 0)
 
+    def test_nobody_in_the_queue_is_forgotten(self):
+        # Two shards, one connection at a time: each end must wake whoever waits, wherever.
+        self.serve(self.unchecked("one", 7002, [{"name": "srv1", "maxConnections": 1}]))
+        waits = []
+
+        def ask_again_and_again():
+            for _ in range(50):
+                begin = time.monotonic()
+                self.assertTrue(self.ask(VIP4, 7002).startswith("srv1"))
+                waits.append(time.monotonic() - begin)
+
+        threads = [threading.Thread(target=ask_again_and_again) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(waits), 400)
+        # Forgotten clients would wait until another one ends, or 10 s.
+        self.assertLess(max(waits), 3)
+        self.figure(f"400 connections, one at a time: the longest took {max(waits):.2f} s")
+
+    def test_who_waits_is_told_when_no_server_is_left(self):
+        self.serve(self.unchecked("hold", 7003, [{"name": "srv1", "maxConnections": 1}]))
+        held = self.lab.client.connect(VIP4, 7003)
+        self.assertTrue(held.recv(100))
+        waiting = [self.lab.client.connect(VIP4, 7003) for _ in range(5)]
+        wait_until(lambda: self.fairlead.vip_status("hold")["queue"] == 5, 5, "five wait")
+        begin = time.monotonic()
+        self.serve(self.unchecked("hold", 7003, [
+            {"name": "srv1", "maxConnections": 1, "state": "Drain"}]))
+        for made in waiting:
+            with self.assertRaises(ConnectionResetError):
+                made.recv(100)
+        self.assertLess(time.monotonic() - begin, 3)
+        self.assertEqual(self.fairlead.vip_status("hold")["queue"], 0)
+        held.settimeout(0.3)
+        with self.assertRaises(TimeoutError):  # what runs goes on
+            held.recv(100)
+
     def test_a_raised_limit_serves_the_queue(self):
         self.serve(self.unchecked("hold", 7003, [{"name": "srv1", "maxConnections": 1}]))
         held = self.lab.client.connect(VIP4, 7003)

@@ -127,6 +127,15 @@ TEST(IncludeTest, ThirdPartyHeadersStayInTheRoomsThatOwnThem) {
   }
 }
 
+TEST(IncludeTest, LocksAreThoseOfTheBase) {
+  for (const SourceFile& file : CppFiles()) {
+    for (const Include& include : IncludesOf(file)) {
+      EXPECT_FALSE(absl::StartsWith(include.target, "absl/synchronization/"))
+          << Place(file, include.line) << ": use pkg/base/mutex.h, which ThreadSanitizer sees";
+    }
+  }
+}
+
 TEST(IncludeTest, IncludesAreWrittenFromTheRoot) {
   for (const SourceFile& file : CppFiles()) {
     for (const Include& include : IncludesOf(file)) {

@@ -146,7 +146,7 @@ void Session::DropQueues() {
 
 void Session::ReleaseServer() {
   if (server_ == nullptr) return;
-  server_->connections.fetch_sub(1, std::memory_order_relaxed);
+  server_->connections.fetch_sub(1);  // before `waiting` is read: see shard_queue.cc
   server_ = nullptr;
   shard_.ServeLongestWaiting(*service_);
 }

@@ -81,6 +81,10 @@ void Session::Start(const Listener& listener, const SnatService& service, int cl
   // What the client says meanwhile is received and waits; it is sent to no server before the
   // connection stands, so that another server can be tried.
   StartReceive(0);
+  // Nobody overtakes who waits.
+  if (service.clients_alike && service_->waiting.load(std::memory_order_relaxed) > 0) {
+    return Enqueue(service);
+  }
   ChooseServer();
 }
 
@@ -96,13 +100,6 @@ void Session::ChooseServer() {
   if (service->needs_client_address && !connect_->client_known) {
     // The rule changed after this client was accepted; its address was not asked for.
     return Reject(Rejection::kNoServer);
-  }
-  if (service->clients_alike && connect_->tried.empty() &&
-      service_->waiting.load(std::memory_order_relaxed) > 0) {
-    // Nobody overtakes who waits. This client's coming may have raised a soft limit, though.
-    Enqueue(*service);
-    if (state_ == State::kWaiting) shard_.ServeLongestWaiting(*service_);
-    return;
   }
   while (true) {
     const Pick pick = PickServer(request, shard_.persistence());
@@ -257,6 +254,9 @@ void Session::Enqueue(const SnatService& service) {
   }
   const uint32_t wait_ms = ToMs(service.spec->timeouts.connect) * kQueueTimeoutFactor;
   shard_.wheel().Set(*this, shard_.now_ms() + wait_ms);
+  // A connection may have ended on another shard before that shard could see who waits here; and
+  // this client's coming may have raised a soft limit.
+  shard_.ServeLongestWaiting(*service_);
 }
 
 bool Session::TryLeaveQueue() {

@@ -1,6 +1,10 @@
 // The queues of clients that wait for a real server below its limit: FIFO over all shards by
 // tickets. Each shard publishes the ticket of its longest waiting client; whoever frees a
-// connection lets the shard with the lowest ticket try.
+// connection, or enters the queue, lets the shard with the lowest ticket try.
+//
+// Nobody is forgotten: a shard first frees the connection, then reads `waiting`; another first
+// enters (`waiting`), then tries again. Both are sequentially consistent, so that one sees the
+// other.
 #include <utility>
 
 #include "pkg/dataplane/snat/shard.h"
@@ -27,7 +31,7 @@ int LongestWaiting(const ServiceRuntime& service) {
 
 bool Shard::EnterQueue(Session& session) {
   ServiceRuntime& service = *session.service();
-  if (service.waiting.fetch_add(1, std::memory_order_relaxed) >= kQueueMax) {
+  if (service.waiting.fetch_add(1) >= kQueueMax) {
     service.waiting.fetch_sub(1, std::memory_order_relaxed);
     return false;
   }
@@ -58,7 +62,7 @@ void Shard::PublishTicket(uint32_t service_id) {
 }
 
 void Shard::ServeLongestWaiting(ServiceRuntime& service) {
-  if (service.waiting.load(std::memory_order_relaxed) == 0) return;
+  if (service.waiting.load() == 0) return;
   const int longest = LongestWaiting(service);
   if (longest < 0) return;
   // By mail even to itself: the caller is in the middle of closing a session.
@@ -73,18 +77,21 @@ void Shard::ServeOwnQueue(uint32_t service_id) {
   const auto found = queues_.find(service_id);
   if (found == queues_.end()) return;
   const SnatService* service = plan_->Find(service_id);
-  // Where every server suits every client, the first who finds no room speaks for all behind it.
-  const bool alike = service != nullptr && service->clients_alike;
   // A copy: sessions leave the queue while it is walked.
   const std::deque<Session*> waiting = found->second;
+  if (service == nullptr || !service->clients_alike) {
+    for (Session* session : waiting) {
+      if (session->state() == Session::State::kWaiting) session->TryLeaveQueue();
+    }
+    return;
+  }
+  // Every server suits every client: the first who finds no room speaks for all behind it.
   for (Session* session : waiting) {
     if (session->state() != Session::State::kWaiting) continue;
+    ServiceRuntime& runtime = *session->service();
     // Another shard's client may have come before the next one here.
-    ServiceRuntime& service_runtime = *session->service();
-    if (alike && LongestWaiting(service_runtime) != index_) {
-      return ServeLongestWaiting(service_runtime);
-    }
-    if (!session->TryLeaveQueue() && alike) return;
+    if (LongestWaiting(runtime) != index_) return ServeLongestWaiting(runtime);
+    if (!session->TryLeaveQueue()) return;
   }
 }
 
