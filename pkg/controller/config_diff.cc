@@ -143,6 +143,26 @@ std::string ChangedFields(const model::RealServer& before, const model::RealServ
       .ToString();
 }
 
+bool SameServersAndChecks(const model::DesiredState& before, const model::DesiredState& after) {
+  const auto same_vip = [](const model::Vip& left, const model::Vip& right) {
+    // The addresses, the source and clientAddress decide which servers fit (model::ServerMisfit).
+    return left.id == right.id && left.enabled == right.enabled && left.mode == right.mode &&
+           left.protocol == right.protocol && left.ports == right.ports &&
+           left.health_check == right.health_check && left.selector == right.selector &&
+           left.inline_servers == right.inline_servers && left.addresses == right.addresses &&
+           left.client_address == right.client_address && left.source == right.source;
+  };
+  const auto same_server = [](const model::RealServer& left, const model::RealServer& right) {
+    return left.id == right.id && left.labels == right.labels &&
+           left.spec.host_name == right.spec.host_name && left.spec.address == right.spec.address &&
+           left.spec.port == right.spec.port && left.spec.state == right.spec.state;
+  };
+  return std::equal(before.vips.begin(), before.vips.end(), after.vips.begin(), after.vips.end(),
+                    same_vip) &&
+         std::equal(before.real_servers.begin(), before.real_servers.end(),
+                    after.real_servers.begin(), after.real_servers.end(), same_server);
+}
+
 std::vector<Event> DescribeConfigChange(const model::DesiredState* before,
                                         const model::DesiredState& after) {
   static const model::DesiredState kNothing;

@@ -20,4 +20,8 @@ std::vector<Event> DescribeConfigChange(const model::DesiredState* before,
 std::string ChangedFields(const model::Vip& before, const model::Vip& after);
 std::string ChangedFields(const model::RealServer& before, const model::RealServer& after);
 
+// Whether both have the same real servers in the same VIPs, at the same places, in the same states,
+// and check them alike: then neither records nor checks need a look. Both sorted by id.
+bool SameServersAndChecks(const model::DesiredState& before, const model::DesiredState& after);
+
 }  // namespace fairlead::controller

@@ -110,14 +110,17 @@ void Reconciler::Restore() {
 
 void Reconciler::SetDesired(std::shared_ptr<const model::DesiredState> desired) {
   for (const Event& event : DescribeConfigChange(desired_.get(), *desired)) events_.Record(event);
+  const bool same_servers = desired_ != nullptr && SameServersAndChecks(*desired_, *desired);
   desired_ = std::move(desired);
   servers_ = std::make_unique<const model::ServerIndex>(*desired_);
   config_changed_ = clock_.Now();
   ++config_readings_total_;
   if (phase_ == ControlView::Phase::kStarting) phase_ = ControlView::Phase::kServing;
-  // What could not be kept is in force all the same; SaveOverrides has told why.
-  if (records_.Reconcile(*desired_, *servers_)) (void)SaveOverrides();
-  targets_dirty_ = true;
+  if (!same_servers) {
+    // What could not be kept is in force all the same; SaveOverrides has told why.
+    if (records_.Reconcile(*desired_, *servers_)) (void)SaveOverrides();
+    targets_dirty_ = true;
+  }
   causes_.insert("configuration");
 }
 

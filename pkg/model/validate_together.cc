@@ -1,5 +1,6 @@
 // Rules over several objects.
 #include <algorithm>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -116,6 +117,16 @@ void RejectConflictingVips(DesiredState& state, const net::Endpoint& admin,
   RemoveRejected(state.vips, rejected);
 }
 
+bool HasDuplicateServers(const DesiredState& state, const ServerIndex& index) {
+  return std::any_of(state.vips.begin(), state.vips.end(), [&index](const Vip& vip) {
+    absl::flat_hash_set<ServerPlace> places;
+    const std::vector<const RealServer*> servers = index.Matching(vip);
+    return !std::all_of(servers.begin(), servers.end(), [&places](const RealServer* server) {
+      return places.insert(PlaceOf(server->spec)).second;
+    });
+  });
+}
+
 // Two objects with one endpoint in one VIP would share its connections twice over.
 void RejectDuplicateServers(DesiredState& state, const IdSet& preferred) {
   absl::flat_hash_map<const RealServer*, size_t> rank;
@@ -158,8 +169,7 @@ std::string UnusedReason(const Vip& vip, const RealServer& server) {
   return "";
 }
 
-void WarnOfUnused(DesiredState& state) {
-  const ServerIndex index(state);
+void WarnOfUnused(DesiredState& state, const ServerIndex& index) {
   absl::flat_hash_set<const RealServer*> matched;
   for (const Vip& vip : state.vips) {
     bool has_server = !vip.inline_servers.empty();
@@ -195,8 +205,12 @@ void ValidateTogether(DesiredState& state, const std::optional<net::Endpoint>& a
                       const std::vector<ObjectId>& preferred) {
   const IdSet preferred_set(preferred.begin(), preferred.end());
   RejectConflictingVips(state, AdminHttpEndpoint(admin_flag, state.node), preferred_set);
-  RejectDuplicateServers(state, preferred_set);
-  WarnOfUnused(state);
+  auto index = std::make_unique<const ServerIndex>(state);
+  if (HasDuplicateServers(state, *index)) {
+    RejectDuplicateServers(state, preferred_set);
+    index = std::make_unique<const ServerIndex>(state);
+  }
+  WarnOfUnused(state, *index);
 }
 
 }  // namespace fairlead::model

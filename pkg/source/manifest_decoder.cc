@@ -261,14 +261,28 @@ class Decoder {
 
 // As if the document stood at the start of the file.
 std::shared_ptr<const DecodeResult> FindOrDecode(absl::string_view text, const std::string& file,
-                                                 const DocumentCache* cache) {
-  if (cache != nullptr) {
-    const auto known = cache->find(text);
-    if (known != cache->end() && known->second->file == file) return known->second;
+                                                 const DocumentCache* cache,
+                                                 const DocumentCache& used) {
+  for (const DocumentCache* known_documents : {cache, &used}) {
+    if (known_documents == nullptr) continue;
+    const auto known = known_documents->find(text);
+    if (known != known_documents->end() && known->second->file == file) return known->second;
   }
   Decoder decoder(file);
   decoder.DecodeDocument({text, 1});
   return std::make_shared<const DecodeResult>(decoder.TakeResult());
+}
+
+// Moves the entry of `text` from `cache` to `used`, or makes one there; without a cache nothing.
+void Remember(absl::string_view text, std::shared_ptr<const DecodeResult> document,
+              DocumentCache* cache, DocumentCache* used) {
+  if (cache == nullptr) return;
+  const auto known = cache->find(text);
+  if (known == cache->end() || known->second != document) {
+    used->emplace(text, std::move(document));
+  } else {
+    used->insert(cache->extract(known));
+  }
 }
 
 template <typename T>
@@ -321,9 +335,9 @@ DecodeResult DecodeManifests(absl::string_view text, const std::string& file,
   total.file = file;
   DocumentCache used;
   for (const YamlChunk& chunk : SplitYamlDocuments(text)) {
-    std::shared_ptr<const DecodeResult> document = FindOrDecode(chunk.text, file, cache);
+    std::shared_ptr<const DecodeResult> document = FindOrDecode(chunk.text, file, cache, used);
     Append(*document, chunk.first_line - 1, &total);
-    if (cache != nullptr) used.emplace(chunk.text, std::move(document));
+    Remember(chunk.text, std::move(document), cache, &used);
   }
   if (cache != nullptr) *cache = std::move(used);
   return total;

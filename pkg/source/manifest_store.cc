@@ -75,35 +75,41 @@ class Merger {
   // Where each object is declared: the first place, or the one that it is in force from, so that a
   // copy in a new file does not take it over. The other places are errors.
   void CollectPlaces() {
-    const size_t count = in_force_.vips.size() + in_force_.real_servers.size();
-    absl::flat_hash_map<ObjectId, absl::string_view> file_in_force;
-    file_in_force.reserve(count);
-    places_.reserve(count);
-    for (const auto& vip : in_force_.vips) file_in_force.emplace(vip.id, vip.location.file);
-    for (const auto& server : in_force_.real_servers) {
-      file_in_force.emplace(server.id, server.location.file);
-    }
-    const auto add = [&](const ObjectId& id, const SourceLocation& location) {
-      const auto [known, is_new] = places_.emplace(id, &location);
+    places_.reserve(in_force_.vips.size() + in_force_.real_servers.size());
+    const auto add = [&](const ObjectId& id, const SourceLocation& location,
+                         bool is_rejected = false) {
+      const auto [known, is_new] = places_.emplace(id, Place{&location, is_rejected});
       if (is_new) return;
-      const auto preferred = file_in_force.find(id);
-      const bool takes_over = preferred != file_in_force.end() &&
-                              preferred->second == location.file &&
-                              known->second->file != location.file;
-      duplicates_.push_back({id, takes_over ? *known->second : location});
-      if (takes_over) known->second = &location;
+      const bool takes_over =
+          known->second.location->file != location.file && FileInForce(id) == location.file;
+      duplicates_.push_back({id, takes_over ? *known->second.location : location});
+      if (takes_over) known->second = {&location, is_rejected};
     };
     for (const auto& file : reading_.files) {
       for (const auto& vip : file->vips) add(vip.id, vip.location);
       for (const auto& server : file->real_servers) add(server.id, server.location);
       for (const auto& node : file->nodes) add(node.id, node.location);
-      for (const RejectedObject& rejected : file->rejected) add(rejected.id, rejected.location);
+      for (const RejectedObject& rejected : file->rejected) {
+        add(rejected.id, rejected.location, /*is_rejected=*/true);
+      }
     }
+  }
+
+  // The file that an object is in force from; "" when it is not. Only duplicates are asked for.
+  absl::string_view FileInForce(const ObjectId& id) {
+    if (file_in_force_.empty()) {
+      for (const auto& vip : in_force_.vips) file_in_force_.emplace(vip.id, vip.location.file);
+      for (const auto& server : in_force_.real_servers) {
+        file_in_force_.emplace(server.id, server.location.file);
+      }
+    }
+    const auto found = file_in_force_.find(id);
+    return found == file_in_force_.end() ? "" : found->second;
   }
 
   bool IsThePlace(const ObjectId& id, const SourceLocation& location) const {
     const auto place = places_.find(id);
-    return place != places_.end() && *place->second == location;
+    return place != places_.end() && *place->second.location == location;
   }
 
   // Whether an object that is in force and not in the reading has been deleted.
@@ -119,13 +125,10 @@ class Merger {
   std::vector<T> Candidates(std::vector<T> DecodeResult::*member, const std::vector<T>& in_force) {
     std::vector<T> candidates;
     candidates.reserve(in_force.size());
-    IdSet present;
-    present.reserve(in_force.size());
     const ById<T> last = IndexById(in_force);
     for (const auto& file : reading_.files) {
       for (const T& object : (*file).*member) {
         if (!IsThePlace(object.id, object.location)) continue;
-        present.insert(object.id);
         const auto before = last.find(object.id);
         if (before != last.end() && SameIntent(*before->second, object)) {
           unchanged_.push_back(object.id);
@@ -134,9 +137,10 @@ class Merger {
       }
     }
     for (const T& object : in_force) {
-      if (present.contains(object.id)) continue;
-      const bool declared = places_.contains(object.id);  // but rejected
-      if (!declared && IsDeleted(object.location)) continue;
+      const auto place = places_.find(object.id);
+      const bool is_declared = place != places_.end();
+      if (is_declared && !place->second.is_rejected) continue;  // collected above
+      if (!is_declared && IsDeleted(object.location)) continue;
       candidates.push_back(object);
       unchanged_.push_back(object.id);
       stale_.insert(object.id);
@@ -228,7 +232,7 @@ class Merger {
   DesiredState Finish() {
     for (const RejectedObject& duplicate : duplicates_) {
       AddError(duplicate.id, duplicate.location, "metadata.name",
-               absl::StrCat("declared already at ", places_.at(duplicate.id)->ToString(),
+               absl::StrCat("declared already at ", places_.at(duplicate.id).location->ToString(),
                             ", which is used; delete one of them or give it another name"));
     }
     DesiredState state = std::move(state_);
@@ -248,7 +252,13 @@ class Merger {
   const DesiredState& in_force_;
   const std::optional<net::Endpoint>& admin_flag_;
   absl::flat_hash_map<std::string, bool> complete_files_;
-  absl::flat_hash_map<ObjectId, const SourceLocation*> places_;  // borrowed from the reading
+  // Where an object is declared; the location is borrowed from the reading.
+  struct Place {
+    const SourceLocation* location;
+    bool is_rejected;
+  };
+  absl::flat_hash_map<ObjectId, Place> places_;
+  absl::flat_hash_map<ObjectId, absl::string_view> file_in_force_;  // when it was asked for
   std::vector<RejectedObject> duplicates_;
   std::vector<Finding> findings_;
   std::vector<ObjectId> unchanged_;

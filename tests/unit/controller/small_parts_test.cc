@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 
 #include "pkg/controller/config_diff.h"
@@ -94,6 +95,42 @@ TEST(ConfigDiffTest, TellsWhatChanged) {
   after.vips[0].connections_max = 5;
   events = DescribeConfigChange(&before, after);
   EXPECT_EQ(events[1].reason, "spec.ports, spec.maxConnections");
+}
+
+TEST(ConfigDiffTest, WhatServersAndChecksDependOnIsNotTheSame) {
+  model::DesiredState before;
+  before.vips = {MakeVip(1)};
+  model::RealServer object;
+  object.id = {model::ObjectKind::kRealServer, "default", "srv-9"};
+  object.spec.address = *net::IpAddress::Parse("10.0.1.9");
+  before.real_servers = {object};
+  const auto is_same = [&before](const std::function<void(model::DesiredState&)>& change) {
+    model::DesiredState after = before;
+    change(after);
+    return SameServersAndChecks(before, after);
+  };
+  using State = model::DesiredState;
+  EXPECT_TRUE(is_same([](State&) {}));
+  EXPECT_TRUE(is_same([](State& state) { state.real_servers[0].spec.weight = 1; }));
+  EXPECT_TRUE(is_same([](State& state) { state.real_servers[0].location.line = 77; }));
+  EXPECT_TRUE(is_same([](State& state) { state.vips[0].location.line = 77; }));
+  EXPECT_TRUE(is_same([](State& state) { state.vips[0].timeouts.drain = absl::Seconds(1); }));
+
+  EXPECT_FALSE(is_same([](State& state) { state.vips.clear(); }));
+  EXPECT_FALSE(is_same([](State& state) { state.vips[0].id.name = "other"; }));
+  EXPECT_FALSE(is_same([](State& state) { state.vips[0].enabled = false; }));
+  EXPECT_FALSE(is_same([](State& state) { state.vips[0].ports.Add({9, 9}); }));
+  EXPECT_FALSE(is_same([](State& state) { state.vips[0].health_check.port = 9; }));
+  EXPECT_FALSE(is_same([](State& state) { state.vips[0].selector["a"] = "b"; }));
+  EXPECT_FALSE(is_same([](State& state) { state.vips[0].inline_servers.clear(); }));
+  EXPECT_FALSE(is_same(
+      [](State& state) { state.vips[0].client_address = model::ClientAddress::kTransparent; }));
+  EXPECT_FALSE(is_same([](State& state) { state.real_servers.clear(); }));
+  EXPECT_FALSE(is_same([](State& state) { state.real_servers[0].labels["a"] = "b"; }));
+  EXPECT_FALSE(is_same([](State& state) { state.real_servers[0].spec.host_name = "a"; }));
+  EXPECT_FALSE(is_same([](State& state) { state.real_servers[0].spec.port = 9; }));
+  EXPECT_FALSE(
+      is_same([](State& state) { state.real_servers[0].spec.state = model::AdminState::kDrain; }));
 }
 
 TEST(ConfigDiffTest, TellsNewFindingsOnly) {

@@ -264,5 +264,15 @@ TEST(ManifestDecoderTest, TheCacheChangesNothingButTheWork) {
   EXPECT_EQ(cached.complete, fresh.complete);
 }
 
+TEST(ManifestDecoderTest, ADocumentThatIsThereTwiceIsDecodedTwiceAlsoFromTheCache) {
+  const std::string twice = absl::StrCat(Header("VIP", "a"), "---\n", Header("VIP", "a"));
+  DocumentCache cache;
+  const DecodeResult fresh = DecodeManifests(twice, "test.yaml", &cache);
+  const DecodeResult cached = DecodeManifests(twice, "test.yaml", &cache);
+  EXPECT_EQ(fresh.rejected.size(), 2u);
+  EXPECT_EQ(cached.rejected, fresh.rejected);
+  EXPECT_EQ(cached.findings, fresh.findings);
+}
+
 }  // namespace
 }  // namespace fairlead::source
