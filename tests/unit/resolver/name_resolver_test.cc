@@ -42,7 +42,7 @@ class NameResolverTest : public testing::Test {
     return CountOf(name) >= count;
   }
 
-  const base::SystemClock clock_;
+  const base::SystemClock clock_{};
   base::Mutex mutex_;
   std::vector<Answer> answers_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<NameResolver> resolver_;
