@@ -117,6 +117,16 @@ class RelayTest(LabCase):
         # Nagle's algorithm against delayed acknowledgements would cost 40 ms each: 8 s.
         self.assertLess(seconds, 4)
 
+    def test_a_server_that_speaks_first_is_heard_at_once(self):
+        self.serve(self.unchecked("greeting", 7002))
+        begin = time.monotonic()
+        for i in range(40):
+            self.assertTrue(self.ask((VIP4, VIP6)[i % 2], 7002).startswith("srv1"))
+        seconds = time.monotonic() - begin
+        # A delayed ACK of the handshake costs 200 ms each.
+        self.assertLess(seconds, 40 * 0.1)
+        self.figure(f"40 greetings, one after the other: {seconds * 1e3:.0f} ms")
+
     def test_a_reset_of_the_server_is_a_reset_for_the_client(self):
         self.serve(self.unchecked("reset", 7001))
         made = self.lab.client.connect(VIP4, 7001)

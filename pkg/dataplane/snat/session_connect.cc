@@ -19,6 +19,7 @@ namespace {
 constexpr uint32_t kFirstCheckMs = 30'000;
 // tcp(7) TCP_QUICKACK: not a mode for good, but it saves the first segment without payload.
 constexpr int kQuickAckOff = 0;
+constexpr int kQuickAckOn = 1;
 
 constexpr uint32_t kQueueTimeoutFactor = 5;  // queue time-out = connect time-out x 5
 
@@ -242,6 +243,11 @@ void Session::OnConnected() {
   }
   shard_.PutConnectState(connect_);
   connect_ = nullptr;
+  if (directions_[0].queue == nullptr) {
+    // Nothing to carry the last ACK of the handshake: it goes now. A server that speaks first
+    // (SSH, SMTP) would learn of its client 200 ms later.
+    shard_.ring().SetOption(fds_[1], IPPROTO_TCP, TCP_QUICKACK, &kQuickAckOn);
+  }
   AfterSend(0);
 }
 
