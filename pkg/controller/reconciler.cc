@@ -173,12 +173,15 @@ void Reconciler::Tick(absl::Duration now) {
   for (const health::HealthReport& report : health_.Snapshot()) SetHealth(report);
 }
 
+void Reconciler::RefreshNames() {
+  std::vector<resolver::WantedName> names = records_.Names();
+  if (names == names_) return;
+  names_ = std::move(names);
+  resolver_.SetNames(names_);
+}
+
 void Reconciler::RefreshTargets() {
   targets_dirty_ = false;
-  if (std::vector<std::string> names = records_.Names(); names != names_) {
-    names_ = std::move(names);
-    resolver_.SetNames(names_);
-  }
   std::vector<health::ProbeTarget> targets = records_.Targets(*desired_, *servers_);
   if (targets == targets_) return;
   targets_ = std::move(targets);
@@ -188,6 +191,7 @@ void Reconciler::RefreshTargets() {
 void Reconciler::Rebuild(absl::Duration now) {
   const std::string cause = absl::StrJoin(std::exchange(causes_, {}), ", ");
   if (targets_dirty_) RefreshTargets();
+  RefreshNames();
   dataplane::PlanResult result = dataplane::BuildPlan({.desired = *desired_,
                                                        .servers = *servers_,
                                                        .conditions = records_.Conditions(),

@@ -69,6 +69,7 @@ class Reconciler {
 
  private:
   void Tick(absl::Duration now);
+  void RefreshNames();
   void RefreshTargets();
   void Rebuild(absl::Duration now);
   void ApplyPlan(absl::Duration now);
@@ -109,7 +110,7 @@ class Reconciler {
   std::set<std::string> causes_;  // why the plan must be built anew; empty = it need not
   bool targets_dirty_ = false;
   std::vector<health::ProbeTarget> targets_;
-  std::vector<std::string> names_;
+  std::vector<resolver::WantedName> names_;
   std::shared_ptr<const dataplane::ForwardingPlan> plan_;
   std::map<std::string, ServiceState> services_;  // what the data plane said, by service name
   absl::Duration rebuild_at_ = absl::InfiniteDuration();

@@ -1,4 +1,5 @@
 // The part of ServerRecords about host names: what an answer of the resolver changes.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,9 +18,14 @@ std::string AddressesText(const resolver::Answer& answer) {
 
 }  // namespace
 
-std::vector<std::string> ServerRecords::Names() const {
-  std::vector<std::string> names;
-  for (const auto& [name, users] : name_users_) names.push_back(name);
+std::vector<resolver::WantedName> ServerRecords::Names() const {
+  std::vector<resolver::WantedName> names;
+  for (const auto& [name, users] : name_users_) {
+    const bool urgent = std::any_of(users.begin(), users.end(), [this](const NameUser& user) {
+      return records_.at(user.key).condition.operational == model::OperationalState::kDown;
+    });
+    names.push_back({name, urgent});
+  }
   return names;
 }
 

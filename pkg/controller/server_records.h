@@ -71,8 +71,8 @@ class ServerRecords {
   // changed (the manifest won over one, or its server has another address now).
   bool Reconcile(const model::DesiredState& desired, const model::ServerIndex& servers);
 
-  // The host names of the servers, sorted, each once.
-  std::vector<std::string> Names() const;
+  // The host names of the servers, sorted, each once; urgent when one of its servers is Down.
+  std::vector<resolver::WantedName> Names() const;
   // What a host name resolves to now, or why it does not. `desired` is that of the last Reconcile.
   // True when the address of a server changed, so that targets and plan must be made anew.
   bool ApplyAnswer(const model::DesiredState& desired, const resolver::Answer& answer);

@@ -4,8 +4,9 @@
 
 namespace fairlead::resolver {
 
-void LookupSchedule::SetNames(const std::vector<std::string>& names, absl::Duration now) {
-  const std::set<std::string> wanted(names.begin(), names.end());
+void LookupSchedule::SetNames(const std::vector<WantedName>& names, absl::Duration now) {
+  std::map<std::string, bool> wanted;  // name -> urgent
+  for (const WantedName& name : names) wanted[name.name] |= name.urgent;
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     if (wanted.contains(entry->first)) {
       ++entry;
@@ -14,9 +15,14 @@ void LookupSchedule::SetNames(const std::vector<std::string>& names, absl::Durat
     waiting_.erase({entry->second.due, entry->first});
     entry = entries_.erase(entry);
   }
-  for (const std::string& name : wanted) {
-    const auto [entry, is_new] = entries_.try_emplace(name);
-    if (is_new) Wait(name, now, &entry->second);
+  for (const auto& [name, urgent] : wanted) {
+    const auto [found, is_new] = entries_.try_emplace(name);
+    Entry& entry = found->second;
+    const bool hurry = urgent && !entry.urgent && entry.waiting;
+    entry.urgent = urgent;
+    if (!is_new && !hurry) continue;
+    waiting_.erase({entry.due, name});
+    Wait(name, now, &entry);
   }
 }
 
@@ -34,7 +40,7 @@ bool LookupSchedule::Finish(const std::string& name, bool succeeded, absl::Durat
   Entry& entry = found->second;
   // The name was dropped and wanted again meanwhile: its own lookup is still to come.
   if (entry.waiting) return true;
-  absl::Duration pause = times_.refresh;
+  absl::Duration pause = entry.urgent ? times_.urgent : times_.refresh;
   if (succeeded) {
     entry.failures = 0;
   } else {

@@ -25,6 +25,15 @@ struct LookupTimes {
   absl::Duration refresh = absl::Seconds(30);
   // After a failure: this, then twice as long each time, up to `refresh`.
   absl::Duration retry = absl::Seconds(1);
+  // Between looks at an urgent name.
+  absl::Duration urgent = absl::Seconds(5);
+};
+
+struct WantedName {
+  std::string name;
+  bool urgent = false;  // what it stands for does not answer: it may have moved
+
+  friend bool operator==(const WantedName&, const WantedName&) = default;
 };
 
 class LookupSchedule {
@@ -32,8 +41,9 @@ class LookupSchedule {
   LookupSchedule(const LookupTimes& times, uint64_t jitter_seed)
       : times_(times), random_(jitter_seed) {}
 
-  // Replaces the names. New ones are due at once; the others keep their times.
-  void SetNames(const std::vector<std::string>& names, absl::Duration now);
+  // Replaces the names. New ones, and those that become urgent, are due at once; the others keep
+  // their times.
+  void SetNames(const std::vector<WantedName>& names, absl::Duration now);
 
   // When TakeDue has something; infinite when nothing waits.
   absl::Duration NextDue() const {
@@ -48,6 +58,7 @@ class LookupSchedule {
   struct Entry {
     absl::Duration due;
     bool waiting = true;
+    bool urgent = false;
     int failures = 0;  // in a row
   };
 

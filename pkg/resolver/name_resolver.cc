@@ -102,7 +102,7 @@ class NameResolverImpl final : public NameResolver {
         absl::InfiniteDuration());
   }
 
-  void SetNames(const std::vector<std::string>& names) override {
+  void SetNames(const std::vector<WantedName>& names) override {
     base::MutexLock lock(&shared_->mutex);
     shared_->schedule.SetNames(names, shared_->clock.Monotonic());
   }

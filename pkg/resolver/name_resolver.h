@@ -44,8 +44,8 @@ class NameResolver {
   // No call of `on_answer` after it returns.
   virtual ~NameResolver() = default;
 
-  // Thread-safe. Replaces the names; new ones are looked up at once.
-  virtual void SetNames(const std::vector<std::string>& names) = 0;
+  // Thread-safe. Replaces the names; new ones, and those that become urgent, are looked up at once.
+  virtual void SetNames(const std::vector<WantedName>& names) = 0;
 };
 
 }  // namespace fairlead::resolver

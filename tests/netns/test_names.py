@@ -57,15 +57,24 @@ class NamesTest(LabCase):
         self.assertIn("real server's name does not resolve", self.fairlead.log())
         self.assertEqual(self.fairlead.metric("fairlead_server_name_resolves", server="named"), 0)
 
-        # A name that never resolved is no server, and the reason is told.
+        # A server that is down may have moved: its name is asked for more often.
         self.names.silent = False
+        self.nginx["srv2"].crash()
+        self.fairlead.wait_health("Down", servers=["named"])
+        self.names.records[NAME] = [server_address("srv3")]
+        wait_until(lambda: self.fairlead.server_status("named")["address"] ==
+                   server_address("srv3"), 10, "the new address is found soon")
+        self.fairlead.wait_health(servers=["named"])
+        self.assertEqual(self.ask(self.connection()), "srv3")
+
+        # A name that never resolved is no server, and the reason is told.
         self.fairlead.apply("main.yaml", vip(addresses=[VIP4], servers=[
             {"name": "named", "address": NAME},
             {"name": "typo", "address": "prnt1.example.test"}]))
         wait_until(lambda: self.fairlead.server_status("typo")["nameProblem"], 10,
                    "the typo is told")
         self.assertIn("name does not resolve", self.fairlead.server_status("typo")["health"]["reason"])
-        self.assertEqual(self.ask(self.connection()), "srv2")
+        self.assertEqual(self.ask(self.connection()), "srv3")
 
     def test_stopping_does_not_wait_for_a_lookup(self):
         self.names.silent = True

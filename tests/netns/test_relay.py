@@ -1,5 +1,6 @@
 """What a TCP proxy must not get wrong: ends of streams, resets, addresses, ports, limits."""
 
+import contextlib
 import hashlib
 import os
 import random
@@ -217,6 +218,20 @@ class RelayTest(LabCase):
             for family in ("-4", "-6"):
                 self.lab.balancer.run("ip", family, "rule", "del", "iif", "back", "lookup", "100")
             self.lab.balancer.sysctl("net.ipv4.ip_forward", 0)
+
+    def test_transparent_without_a_way_back_is_told(self):
+        # The servers' replies come here (their default route), and nothing takes them in.
+        self.serve(vip("four", ports="7002", servers=("srv1",), addresses=[VIP4],
+                       clientAddress="Transparent", timeouts={"connectSeconds": 0.5}))
+        self.fairlead.wait_health(servers=["srv1"], vip_name="four")
+
+        def problem():
+            with contextlib.suppress(OSError):
+                self.ask(VIP4, 7002)
+            return self.fairlead.vip_status("four")["problem"]
+        self.assertIn("route to the clients through this host",
+                      wait_until(problem, 10, "it is told"))
+        self.assertIn("replies do not come back to this host", self.fairlead.log())
 
     def test_a_vip_whose_address_comes_later(self):
         late = "10.1.0.150"

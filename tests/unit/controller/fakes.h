@@ -132,10 +132,12 @@ class FakeHealth final : public health::HealthMonitor {
 // Remembers the names; answers come from the test.
 class FakeResolver final : public resolver::NameResolver {
  public:
-  void SetNames(const std::vector<std::string>& names) override {
+  void SetNames(const std::vector<resolver::WantedName>& names) override {
     base::MutexLock lock(&mutex_);
-    names_ = names;
+    names_.clear();
+    for (const auto& [name, urgent] : names) names_.push_back(name + (urgent ? "!" : ""));
   }
+  // An urgent one has an exclamation mark behind.
   std::vector<std::string> names() const {
     base::MutexLock lock(&mutex_);
     return names_;

@@ -107,6 +107,15 @@ TEST_F(ReconcilerNamesTest, AChangedRecordMovesTheServerAndNoOther) {
             "connections go there, established ones stay");
 }
 
+TEST_F(ReconcilerNamesTest, TheNameOfAServerThatIsDownIsUrgent) {
+  Answer(AnswerOf({"10.0.1.1"}));
+  AllUp();
+  Report(kTarget1, OperationalState::kDown);
+  EXPECT_THAT(resolver_.names(), ElementsAre("print.example!"));
+  Answer(AnswerOf({"10.0.1.7"}));
+  EXPECT_THAT(resolver_.names(), ElementsAre(kName));
+}
+
 TEST_F(ReconcilerNamesTest, AnOperatorsStateStaysWithTheNameWhateverItsAddress) {
   Answer(AnswerOf({"10.0.1.1"}));
   Set("srv-1", AdminState::kDrain);

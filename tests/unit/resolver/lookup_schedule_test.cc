@@ -31,23 +31,23 @@ class LookupScheduleTest : public testing::Test {
 
 TEST_F(LookupScheduleTest, NewNamesAreDueAtOnceAndOthersKeepTheirTimes) {
   EXPECT_EQ(schedule_.NextDue(), absl::InfiniteDuration());
-  schedule_.SetNames({"a", "a"}, now_);
+  schedule_.SetNames({{"a"}, {"a"}}, now_);
   PauseAfter("a", true);
   const absl::Duration due = schedule_.NextDue();
-  schedule_.SetNames({"b", "a"}, kStart);
+  schedule_.SetNames({{"b"}, {"a"}}, kStart);
   EXPECT_EQ(schedule_.TakeDue(kStart), "b");
   EXPECT_EQ(schedule_.TakeDue(kStart), std::nullopt);
   EXPECT_EQ(schedule_.NextDue(), due);
 }
 
 TEST_F(LookupScheduleTest, ANameIsLookedUpByOneAtATime) {
-  schedule_.SetNames({"a"}, now_);
+  schedule_.SetNames({{"a"}}, now_);
   EXPECT_EQ(schedule_.TakeDue(now_), "a");
   EXPECT_EQ(schedule_.TakeDue(now_ + absl::Hours(1)), std::nullopt);
 }
 
 TEST_F(LookupScheduleTest, RefreshesEveryHalfMinuteAndDriftsApart) {
-  schedule_.SetNames({"a"}, now_);
+  schedule_.SetNames({{"a"}}, now_);
   const absl::Duration first = PauseAfter("a", true);
   const absl::Duration second = PauseAfter("a", true);
   ExpectAbout(first, absl::Seconds(30));
@@ -56,7 +56,7 @@ TEST_F(LookupScheduleTest, RefreshesEveryHalfMinuteAndDriftsApart) {
 }
 
 TEST_F(LookupScheduleTest, FailuresAreTriedAgainSoonAndThenLessAndLess) {
-  schedule_.SetNames({"a"}, now_);
+  schedule_.SetNames({{"a"}}, now_);
   for (const int seconds : {1, 2, 4, 8, 16, 30, 30}) {
     ExpectAbout(PauseAfter("a", false), absl::Seconds(seconds));
   }
@@ -64,8 +64,25 @@ TEST_F(LookupScheduleTest, FailuresAreTriedAgainSoonAndThenLessAndLess) {
   ExpectAbout(PauseAfter("a", false), absl::Seconds(1));
 }
 
+TEST_F(LookupScheduleTest, AnUrgentNameIsDueAtOnceAndOften) {
+  schedule_.SetNames({{"a"}}, now_);
+  PauseAfter("a", true);
+  const absl::Duration later = kStart + absl::Seconds(10);
+  schedule_.SetNames({{"a", true}}, later);
+  EXPECT_EQ(schedule_.NextDue(), later);
+  now_ = later;
+  ExpectAbout(PauseAfter("a", true), absl::Seconds(5));
+  schedule_.SetNames({{"a", true}}, later);
+  EXPECT_GT(schedule_.NextDue(), later);  // it is urgent already
+  for (const int seconds : {1, 2, 4, 5}) {
+    ExpectAbout(PauseAfter("a", false), absl::Seconds(seconds));
+  }
+  schedule_.SetNames({{"a"}}, now_);
+  ExpectAbout(PauseAfter("a", true), absl::Seconds(30));
+}
+
 TEST_F(LookupScheduleTest, ADroppedNameIsForgottenAlsoWhileItIsLookedUp) {
-  schedule_.SetNames({"a", "b"}, now_);
+  schedule_.SetNames({{"a"}, {"b"}}, now_);
   EXPECT_EQ(schedule_.TakeDue(now_), "a");
   schedule_.SetNames({}, now_);
   EXPECT_EQ(schedule_.NextDue(), absl::InfiniteDuration());
@@ -74,10 +91,10 @@ TEST_F(LookupScheduleTest, ADroppedNameIsForgottenAlsoWhileItIsLookedUp) {
 }
 
 TEST_F(LookupScheduleTest, ANameThatCameBackIsStillDueAfterItsOldLookup) {
-  schedule_.SetNames({"a"}, now_);
+  schedule_.SetNames({{"a"}}, now_);
   EXPECT_EQ(schedule_.TakeDue(now_), "a");
   schedule_.SetNames({}, now_);
-  schedule_.SetNames({"a"}, now_);
+  schedule_.SetNames({{"a"}}, now_);
   EXPECT_TRUE(schedule_.Finish("a", false, now_));
   EXPECT_EQ(schedule_.TakeDue(now_), "a");
 }

@@ -51,7 +51,7 @@ class NameResolverTest : public testing::Test {
 TEST_F(NameResolverTest, AnswersNamesAtOnceAndGoesOnAsking) {
   Start([](const std::string&) { return std::vector<net::IpAddress>{Address("10.0.0.1")}; },
         {.refresh = absl::Milliseconds(5), .retry = absl::Milliseconds(1)});
-  resolver_->SetNames({"a", "b"});
+  resolver_->SetNames({{"a"}, {"b"}});
   EXPECT_TRUE(WaitForAnswers("a", 3));
   EXPECT_TRUE(WaitForAnswers("b", 3));
   base::MutexLock lock(&mutex_);
@@ -62,7 +62,7 @@ TEST_F(NameResolverTest, TellsFailures) {
   Start([](const std::string&) -> absl::StatusOr<std::vector<net::IpAddress>> {
     return absl::UnavailableError("no name server");
   });
-  resolver_->SetNames({"a"});
+  resolver_->SetNames({{"a"}});
   ASSERT_TRUE(WaitForAnswers("a", 1));
   base::MutexLock lock(&mutex_);
   EXPECT_EQ(answers_.front().addresses.status().message(), "no name server");
@@ -74,8 +74,8 @@ TEST_F(NameResolverTest, ASlowNameHoldsNoOther) {
     if (name == "slow") release.WaitForNotification();
     return std::vector<net::IpAddress>{Address("10.0.0.1")};
   });
-  resolver_->SetNames({"slow"});
-  resolver_->SetNames({"slow", "quick"});
+  resolver_->SetNames({{"slow"}});
+  resolver_->SetNames({{"slow"}, {"quick"}});
   EXPECT_TRUE(WaitForAnswers("quick", 1));
   EXPECT_EQ(CountOf("slow"), 0u);
   release.Notify();
@@ -92,9 +92,9 @@ TEST_F(NameResolverTest, ADroppedNameHasNoAnswer) {
     }
     return std::vector<net::IpAddress>{Address("10.0.0.1")};
   });
-  resolver_->SetNames({"dropped"});
+  resolver_->SetNames({{"dropped"}});
   begun.WaitForNotification();
-  resolver_->SetNames({"other"});
+  resolver_->SetNames({{"other"}});
   release.Notify();
   EXPECT_TRUE(WaitForAnswers("other", 1));
   EXPECT_EQ(CountOf("dropped"), 0u);
@@ -113,7 +113,7 @@ TEST_F(NameResolverTest, EndsWhileALookupHangsAndSaysNothingAfterwards) {
     gate->returned.Notify();
     return std::vector<net::IpAddress>{Address("10.0.0.1")};
   });
-  resolver_->SetNames({"hangs"});
+  resolver_->SetNames({{"hangs"}});
   gate->begun.WaitForNotification();
   const absl::Time before = absl::Now();
   resolver_.reset();

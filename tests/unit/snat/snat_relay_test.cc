@@ -44,11 +44,14 @@ class SnatRelayTest : public testing::TestWithParam<uring::Engine> {
     service_.servers.push_back(server);
   }
 
-  ApplyResult Apply() {
+  std::shared_ptr<const ForwardingPlan> NextPlan() {
     auto plan = std::make_shared<ForwardingPlan>();
     plan->revision = ++revision_;
     plan->services.push_back(std::make_shared<PlanService>(service_));
-    const ApplyResult result = plane_->Apply(plan);
+    return plan;
+  }
+  ApplyResult Apply() {
+    const ApplyResult result = plane_->Apply(NextPlan());
     while (plane_->Observe().applied_revision < revision_) std::this_thread::yield();
     return result;
   }
@@ -404,6 +407,25 @@ TEST_P(SnatRelayTest, ManyClientsAtOnceGetTheirOwnAnswers) {
   for (std::thread& client : clients) client.join();
   EXPECT_EQ(right, 16 * 40);
   WaitForNoSessions();
+}
+
+TEST_P(SnatRelayTest, CutsSessionsAlsoWhileStopWaitsAndListensNoMore) {
+  Server server([](int fd) { ReadAll(fd); });
+  AddServer("one", server.endpoint());
+  Apply();
+  const UniqueFd client = Connect(vip_);
+  WriteAll(client.get(), "x");
+  while (Observed().servers.at(0).connections_total == 0) std::this_thread::yield();
+  std::thread stopper([this] { plane_->Stop(absl::Minutes(1)); });
+  while (Connect(vip_).valid()) std::this_thread::yield();
+  // One of the shards may have ended already: a plan for it is dropped, however many come.
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(plane_->Apply(NextPlan()).services.at(0).status.ok());
+  EXPECT_FALSE(Connect(vip_).valid());
+  service_.servers[0].cut_sessions_at = clock_.Monotonic();
+  plane_->Apply(NextPlan());
+  EXPECT_EQ(ReadAll(client.get()), "<error>");
+  stopper.join();
+  plane_->Apply(NextPlan());
 }
 
 TEST_P(SnatRelayTest, StopWaitsForSessionsAndThenResetsThem) {
