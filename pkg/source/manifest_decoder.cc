@@ -274,12 +274,12 @@ std::shared_ptr<const DecodeResult> FindOrDecode(absl::string_view text, const s
 }
 
 // Moves the entry of `text` from `cache` to `used`, or makes one there; without a cache nothing.
-void Remember(absl::string_view text, std::shared_ptr<const DecodeResult> document,
+void Remember(absl::string_view text, const std::shared_ptr<const DecodeResult>& document,
               DocumentCache* cache, DocumentCache* used) {
   if (cache == nullptr) return;
   const auto known = cache->find(text);
   if (known == cache->end() || known->second != document) {
-    used->emplace(text, std::move(document));
+    used->emplace(text, document);
   } else {
     used->insert(cache->extract(known));
   }
