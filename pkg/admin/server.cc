@@ -90,7 +90,7 @@ void Answer(const ApiResponse& api, httplib::Response* response) {
   response->status = api.status;
   response->set_header("X-Content-Type-Options", "nosniff");
   response->set_header("Cache-Control", "no-store");
-  response->set_content(api.body, api.content_type.c_str());
+  response->set_content(api.body, api.content_type);
 }
 
 // Who is at the other end of `fd` when it is a connection to `server`, an endpoint of this process.
@@ -177,7 +177,7 @@ void AdminServer::Impl::Configure() {
   server.Get("/.*", serve);
   server.Post("/.*", serve);
   server.set_exception_handler(
-      [](const httplib::Request& request, httplib::Response& response, std::exception_ptr) {
+      [](const httplib::Request& request, httplib::Response& response, const std::exception_ptr&) {
         base::LogError("admin API request failed", {{"path", request.path}});
         Answer(ErrorResponse(500, "internal error; see the daemon's log"), &response);
       });
@@ -206,11 +206,11 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Create(const net::Endp
   const std::string host = bind.address.ToString();
   bool bound = false;
   if (bind.port == 0) {
-    const int port = impl->server.bind_to_any_port(host.c_str());
+    const int port = impl->server.bind_to_any_port(host);
     bound = port > 0;
     impl->endpoint.port = bound ? static_cast<uint16_t>(port) : 0;
   } else {
-    bound = impl->server.bind_to_port(host.c_str(), bind.port);
+    bound = impl->server.bind_to_port(host, bind.port);
   }
   if (!bound) {
     return absl::UnavailableError(

@@ -71,7 +71,7 @@ absl::StatusOr<SetServerStateResult> Controller::Execute(const SetServerState& c
 std::shared_ptr<const ControlView> Controller::View() const { return reconciler_->View(); }
 
 // The thread drains the mailbox all the time, so that waiting for room ends soon.
-void Controller::PostSurely(ControlEvent event) {
+void Controller::PostSurely(const ControlEvent& event) {
   while (!mailbox_->TryPost(event)) absl::SleepFor(absl::Milliseconds(1));
 }
 

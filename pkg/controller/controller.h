@@ -80,7 +80,7 @@ class Controller {
   void Run();
   void WaitUntil(absl::Duration monotonic);
   Flow HandleEvents();
-  void PostSurely(ControlEvent event);
+  void PostSurely(const ControlEvent& event);
 
   const base::Clock& clock_;
   dataplane::DataPlane& plane_;
