@@ -7,6 +7,7 @@
 #include "cmd/fairlead/check.h"
 #include "cmd/fairlead/completion.h"
 #include "cmd/fairlead/explain.h"
+#include "cmd/fairlead/prepare_realserver.h"
 #include "cmd/fairlead/presets.h"
 #include "cmd/fairlead/run.h"
 #include "cmd/fairlead/run_options.h"
@@ -19,8 +20,6 @@ namespace fairlead::cmd {
 namespace {
 
 constexpr CommandSpec kDoctorCommand = {"doctor", "", "Checks this host and its paths.", {}};
-constexpr CommandSpec kPrepareCommand = {
-    "prepare-realserver", "", "Prints the script that prepares a real server for mode DR.", {}};
 
 std::string HelpText() {
   std::string text =
@@ -28,7 +27,7 @@ std::string HelpText() {
       "Usage: fairlead COMMAND [ARGUMENTS]\n\nCommands:\n";
   for (const Command& command : AllCommands()) {
     if (command.run == nullptr) continue;
-    absl::StrAppendFormat(&text, "  %-11s %s\n", command.spec.name, command.spec.summary);
+    absl::StrAppendFormat(&text, "  %-18s %s\n", command.spec.name, command.spec.summary);
   }
   absl::StrAppend(&text, "\nSee: fairlead COMMAND --help\n");
   return text;
@@ -56,10 +55,10 @@ absl::Span<const Command> AllCommands() {
       {kOnlineCommand, RunOnline},
       {kExplainCommand, RunExplain},
       {kPresetsSpec, RunPresets},
+      {kPrepareRealserverCommand, RunPrepareRealserver},
       {kCompletionCommand, RunCompletion},
       {kVersionCommand, RunVersion},
       {kDoctorCommand, nullptr},
-      {kPrepareCommand, nullptr},
   };
   return kCommands;
 }

@@ -45,7 +45,7 @@ absl::StatusOr<Flags> Flags::Parse(absl::Span<const FlagSpec> specs,
       continue;
     }
     if (argument == "-h" || argument == "--help") {
-      flags.values_.insert_or_assign("help", "");
+      flags.values_["help"] = {""};
       continue;
     }
     if (!absl::StartsWith(argument, "--")) {
@@ -70,14 +70,19 @@ absl::StatusOr<Flags> Flags::Parse(absl::Span<const FlagSpec> specs,
       }
       value = arguments[++i];
     }
-    flags.values_.insert_or_assign(std::string(name), std::move(value));
+    flags.values_[std::string(name)].push_back(std::move(value));
   }
   return flags;
 }
 
 std::string Flags::Get(absl::string_view name, absl::string_view fallback) const {
   const auto found = values_.find(name);
-  return found == values_.end() ? std::string(fallback) : found->second;
+  return found == values_.end() ? std::string(fallback) : found->second.back();
+}
+
+std::vector<std::string> Flags::GetAll(absl::string_view name) const {
+  const auto found = values_.find(name);
+  return found == values_.end() ? std::vector<std::string>{} : found->second;
 }
 
 absl::StatusOr<int64_t> Flags::GetNumber(absl::string_view name, int64_t fallback, int64_t min,
@@ -85,10 +90,10 @@ absl::StatusOr<int64_t> Flags::GetNumber(absl::string_view name, int64_t fallbac
   const auto found = values_.find(name);
   if (found == values_.end()) return fallback;
   int64_t number = 0;
-  if (!absl::SimpleAtoi(found->second, &number) || number < min || number > max) {
-    return absl::InvalidArgumentError(absl::StrCat("--", name, " ", model::Quoted(found->second),
-                                                   " is not a whole number from ", min, " to ",
-                                                   max));
+  const std::string& value = found->second.back();
+  if (!absl::SimpleAtoi(value, &number) || number < min || number > max) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--", name, " ", model::Quoted(value), " is not a whole number from ", min, " to ", max));
   }
   return number;
 }

@@ -34,13 +34,15 @@ class Flags {
   bool Has(absl::string_view name) const { return values_.contains(name); }
   // The last value given, or `fallback`.
   std::string Get(absl::string_view name, absl::string_view fallback = "") const;
+  // Every value given, in that order: `--vip A --vip B`.
+  std::vector<std::string> GetAll(absl::string_view name) const;
   // A whole number in [min, max]; `fallback` when the flag is absent.
   absl::StatusOr<int64_t> GetNumber(absl::string_view name, int64_t fallback, int64_t min,
                                     int64_t max) const;
   const std::vector<std::string>& positional() const { return positional_; }
 
  private:
-  std::map<std::string, std::string, std::less<>> values_;
+  std::map<std::string, std::vector<std::string>, std::less<>> values_;
   std::vector<std::string> positional_;
 };
 

@@ -140,7 +140,7 @@ TEST(CommandLineTest, ExitCodesAndHints) {
   EXPECT_EQ(RunLine({"doctor"}, &out, &err), kExitUsage);
   EXPECT_THAT(err, HasSubstr("not supported yet in this version"));
   EXPECT_EQ(RunLine({"prepare-realserver", "--os", "linux"}, &out, &err), kExitUsage);
-  EXPECT_THAT(err, HasSubstr("not supported yet in this version"));
+  EXPECT_THAT(err, HasSubstr("name the VIP"));
   EXPECT_EQ(RunLine({"version"}, &out, &err), kExitOk);
   EXPECT_THAT(out, HasSubstr("fairlead 0."));
   EXPECT_EQ(RunLine({"drain"}, &out, &err), kExitUsage);

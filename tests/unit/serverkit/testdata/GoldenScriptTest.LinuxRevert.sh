@@ -1,0 +1,13 @@
+#!/bin/sh
+# Undoes what the script of the same command without --revert did to this server.
+# Run it as root, as often as you like; with --check it only says what is in force.
+# A UDP service must be bound to the VIP itself: bound to every address, it may answer from
+# another one.
+set -eu
+
+action='revert'
+vips4='10.10.10.150 10.10.10.151'
+vips6='fd00::150'
+interface=''  # of the LAN; '' = of the default route
+persist='systemd'
+
