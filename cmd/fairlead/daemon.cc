@@ -21,6 +21,7 @@ namespace fairlead::cmd {
 namespace {
 
 using controller::Controller;
+using dataplane::dr::DrDataPlane;
 using dataplane::snat::HandoverServer;
 using dataplane::snat::SnatDataPlane;
 using dataplane::snat::TakeOver;
@@ -41,7 +42,7 @@ std::string MetricsText(const Controller& controller, bool servers) {
   return writer.Finish();
 }
 
-admin::AdminBackend MakeBackend(Controller& controller, const SnatDataPlane& plane) {
+admin::AdminBackend MakeBackend(Controller& controller, const dataplane::DataPlane& plane) {
   return {
       .view = [&controller] { return controller.View(); },
       .metrics = [&controller](bool servers) { return MetricsText(controller, servers); },
@@ -133,9 +134,18 @@ absl::Status Daemon::StartPlane() {
       return takeover.status();
     }
   }
-  auto plane = SnatDataPlane::Create(std::move(snat), clock_);
-  if (!plane.ok()) return plane.status();
-  plane_ = *std::move(plane);
+  auto snat_plane = SnatDataPlane::Create(std::move(snat), clock_);
+  if (!snat_plane.ok()) return snat_plane.status();
+  snat_ = *std::move(snat_plane);
+  dataplane::dr::DrOptions dr;
+  dr.bpf_directory = options_.bpf_directory;
+  if (!options_.dr_allowed) {
+    dr.refusal = "mode DR is not among the modes that --mode-allowed allows on this host";
+  }
+  auto dr_plane = DrDataPlane::Create(std::move(dr), clock_);
+  if (!dr_plane.ok()) return dr_plane.status();
+  dr_ = *std::move(dr_plane);
+  plane_ = std::make_unique<dataplane::SplitDataPlane>(*snat_, *dr_);
   return absl::OkStatus();
 }
 
@@ -199,7 +209,7 @@ absl::Status Daemon::CommitTakeOver() {
 void Daemon::StartHandover() {
   auto handover = HandoverServer::Create(
       dataplane::snat::HandoverPath(node_.state_directory),
-      [this] { return plane_->DuplicateState(); }, [this] { OnReleased(); });
+      [this] { return snat_->DuplicateState(); }, [this] { OnReleased(); });
   if (handover.ok()) {
     handover_ = *std::move(handover);
     return;
@@ -210,7 +220,8 @@ void Daemon::StartHandover() {
 
 // On the handover server's thread.
 void Daemon::OnReleased() {
-  plane_->StopAccepting();
+  snat_->StopAccepting();
+  dr_->Stop(absl::ZeroDuration());  // from now on the other process writes the maps
   {
     base::MutexLock lock(&admin_mutex_);
     admin_.reset();

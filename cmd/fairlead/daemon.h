@@ -1,6 +1,6 @@
 // Daemon: everything that `fairlead run` owns, built in order and taken down in reverse.
 //
-//   FileSource -> DesiredStateRelay -> Controller -> SnatDataPlane
+//   FileSource -> DesiredStateRelay -> Controller -> SplitDataPlane -> SnatDataPlane, DrDataPlane
 //      HealthMonitor, NameResolver <-> Controller <- AdminServer
 //
 // Main thread only; what it owns runs threads of its own.
@@ -20,8 +20,10 @@
 #include "pkg/base/mutex.h"
 #include "pkg/base/unique_fd.h"
 #include "pkg/controller/controller.h"
+#include "pkg/dataplane/dr/dr_data_plane.h"
 #include "pkg/dataplane/snat/listener_handover.h"
 #include "pkg/dataplane/snat/snat_data_plane.h"
+#include "pkg/dataplane/split_data_plane.h"
 #include "pkg/health/health_monitor.h"
 #include "pkg/resolver/name_resolver.h"
 #include "pkg/source/config_source.h"
@@ -64,7 +66,9 @@ class Daemon {
   base::UniqueFd released_;
   DesiredStateRelay relay_;
   // In this order; destroyed in reverse.
-  std::unique_ptr<dataplane::snat::SnatDataPlane> plane_;
+  std::unique_ptr<dataplane::snat::SnatDataPlane> snat_;
+  std::unique_ptr<dataplane::dr::DrDataPlane> dr_;
+  std::unique_ptr<dataplane::SplitDataPlane> plane_;
   std::unique_ptr<controller::Controller> controller_;
   std::unique_ptr<health::HealthMonitor> health_;
   std::unique_ptr<resolver::NameResolver> resolver_;

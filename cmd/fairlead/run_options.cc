@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "cmd/fairlead/admin_address.h"
@@ -12,6 +13,7 @@ namespace fairlead::cmd {
 namespace {
 
 constexpr char kDefaultStateDirectory[] = "/var/lib/fairlead";
+constexpr char kDefaultBpfDirectory[] = "/sys/fs/bpf/fairlead";
 constexpr int64_t kShardsMax = 256;
 constexpr int64_t kSessionsMax = 4'000'000;
 constexpr int64_t kGraceSecondsMax = 7 * 24 * 3600;
@@ -24,7 +26,8 @@ constexpr FlagSpec kRunFlags[] = {
     {"admin", "ADDR:PORT", "admin API and metrics; default the Node object's or 127.0.0.1:9080"},
     {"state-directory", "DIR",
      "what must survive a restart; default the Node object's or /var/lib/fairlead"},
-    {"mode-allowed", "snat", "modes that VIPs may use; default snat"},
+    {"mode-allowed", "snat[,dr]", "modes that VIPs may use; default snat,dr"},
+    {"bpf-directory", "DIR", "where mode DR keeps its maps; default /sys/fs/bpf/fairlead"},
     {"takeover", "", "take the listening sockets of the running daemon over, without losing a SYN"},
     {"shutdown-grace", "SECONDS", "time for connections to end after SIGTERM; default 30"},
     {"log-format", "text|json", "default text"},
@@ -47,14 +50,14 @@ absl::StatusOr<base::LogLevel> DecodeLogLevel(const std::string& word) {
   return BadChoice("log-level", word, "debug, info, warning, error");
 }
 
-absl::Status CheckModes(const std::string& modes) {
+absl::Status DecodeModes(const std::string& modes, RunOptions* options) {
+  options->dr_allowed = false;
   for (const absl::string_view mode : absl::StrSplit(modes, ',')) {
-    if (mode == "snat") continue;
     if (mode == "dr") {
-      return absl::InvalidArgumentError(
-          "--mode-allowed dr: mode DR is not supported yet in this version; use snat");
+      options->dr_allowed = true;
+    } else if (mode != "snat") {
+      return BadChoice("mode-allowed", std::string(mode), "snat, dr");
     }
-    return BadChoice("mode-allowed", std::string(mode), "snat");
   }
   return absl::OkStatus();
 }
@@ -75,6 +78,13 @@ absl::Status DecodePlaces(const Flags& flags, RunOptions* options) {
     if (options->state_directory->empty()) {
       return absl::InvalidArgumentError("--state-directory must not be empty");
     }
+  }
+  options->bpf_directory = flags.Get("bpf-directory", kDefaultBpfDirectory);
+  if (!absl::StartsWith(options->bpf_directory, "/") ||
+      absl::EndsWith(options->bpf_directory, "/")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--bpf-directory ", model::Quoted(options->bpf_directory),
+                     " must begin with / and name a directory of its own"));
   }
   return absl::OkStatus();
 }
@@ -103,7 +113,8 @@ absl::StatusOr<RunOptions> DecodeRunOptions(const Flags& flags) {
   }
   if (const absl::Status status = DecodePlaces(flags, &options); !status.ok()) return status;
   if (const absl::Status status = DecodeLog(flags, &options); !status.ok()) return status;
-  if (const absl::Status status = CheckModes(flags.Get("mode-allowed", "snat")); !status.ok()) {
+  if (const absl::Status status = DecodeModes(flags.Get("mode-allowed", "snat,dr"), &options);
+      !status.ok()) {
     return status;
   }
   const auto engine = uring::ParseEngine(flags.Get("io-engine", "auto"));

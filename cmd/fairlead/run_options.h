@@ -24,6 +24,8 @@ struct RunOptions {
   uint32_t sessions_max = 0;  // 0 = what the descriptor limit allows
   std::optional<net::Endpoint> admin;
   std::optional<std::string> state_directory;
+  std::string bpf_directory;  // absolute
+  bool dr_allowed = true;
   base::LogLevel log_level = base::LogLevel::kInfo;
   base::LogFormat log_format = base::LogFormat::kText;
   bool takeover = false;

@@ -68,6 +68,10 @@ Verdict JudgeServer(const json& server, const StatusTextOptions& options) {
   if (state == "Halt") {
     return {Rank::kWarning, "Halt", absl::StrCat(DrainText(server, options), "; ", reason)};
   }
+  // The data plane has no way to it, whatever its checks say.
+  if (const std::string problem = TextOf(server, "problem"); !problem.empty()) {
+    return {Rank::kBad, "No way", problem};
+  }
   if (word == "Down") return {Rank::kBad, state == "Drain" ? "Drain, DOWN" : "DOWN", reason};
   if (state == "Drain") {
     return {Rank::kWarning, "Drain", absl::StrCat(DrainText(server, options), "; ", reason)};

@@ -64,6 +64,7 @@ Json ServerToJson(const ServerView& server) {
           {"stateSince", TimeToJson(server.admin_since)},
           {"deadline", TimeToJson(server.deadline)},
           {"takes", EligibilityWord(server.eligibility)},
+          {"problem", counters.problem},
           {"health", HealthToJson(server)},
           {"connections", counters.connections_active},
           {"connectionsTotal", counters.connections_total},
@@ -153,6 +154,23 @@ Json FindingList(const ControlView& view) {
   return findings;
 }
 
+Json InterfacesToJson(const dataplane::PlaneObservation& plane) {
+  Json interfaces = Json::array();
+  for (const dataplane::InterfaceObservation& interface : plane.interfaces) {
+    interfaces.push_back(
+        {{"name", interface.name}, {"mode", interface.mode}, {"reason", interface.reason}});
+  }
+  return interfaces;
+}
+
+Json PacketsToJson(const dataplane::PlaneObservation& plane) {
+  Json packets = Json::object();
+  for (const dataplane::PacketsObservation& observed : plane.packets) {
+    if (observed.packets_total != 0) packets[observed.reason] = observed.packets_total;
+  }
+  return packets;
+}
+
 Json PlaneToJson(const dataplane::PlaneObservation& plane) {
   return {{"engine", plane.engine},
           {"engineReason", plane.engine_reason},
@@ -162,7 +180,9 @@ Json PlaneToJson(const dataplane::PlaneObservation& plane) {
           {"sessionsMax", plane.sessions_max},
           {"buffersInUse", plane.buffers_in_use},
           {"buffersExhaustedTotal", plane.buffers_exhausted_total},
-          {"acceptPausesTotal", plane.accept_pauses_total}};
+          {"acceptPausesTotal", plane.accept_pauses_total},
+          {"xdpInterfaces", InterfacesToJson(plane)},
+          {"xdpPacketsNotForwarded", PacketsToJson(plane)}};
 }
 
 Json EventsToJson(const ControlView& view) {

@@ -203,6 +203,20 @@ void Counter(const char* name, const char* help, uint64_t value, MetricsWriter* 
   writer->Sample({}, value);
 }
 
+void WriteXdp(const dataplane::PlaneObservation& plane, MetricsWriter* writer) {
+  if (plane.interfaces.empty() && plane.packets.empty()) return;
+  writer->Family("fairlead_xdp_interface_info", MetricType::kGauge,
+                 "Always 1; an interface that mode DR forwards on, in which mode of XDP.");
+  for (const dataplane::InterfaceObservation& interface : plane.interfaces) {
+    writer->Sample({{"interface", interface.name}, {"mode", interface.mode}}, uint64_t{1});
+  }
+  writer->Family("fairlead_xdp_packets_not_forwarded_total", MetricType::kCounter,
+                 "Packets that mode DR passed to the host's stack or dropped, by reason.");
+  for (const dataplane::PacketsObservation& packets : plane.packets) {
+    writer->Sample({{"reason", packets.reason}}, packets.packets_total);
+  }
+}
+
 void WritePlane(const ControlView& view, MetricsWriter* writer) {
   const dataplane::PlaneObservation& plane = view.plane;
   writer->Family("fairlead_io_engine_info", MetricType::kGauge,
@@ -225,6 +239,7 @@ void WritePlane(const ControlView& view, MetricsWriter* writer) {
   Counter("fairlead_accept_pauses_total",
           "Times that accepting stopped for a while: no session slot or descriptor left.",
           plane.accept_pauses_total, writer);
+  WriteXdp(plane, writer);
 }
 
 void WriteConfig(const ControlView& view, MetricsWriter* writer) {

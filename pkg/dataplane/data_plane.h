@@ -72,6 +72,9 @@ struct ServerObservation {
   uint64_t idle_timeouts_total = 0;
   uint64_t bytes_to_server_total = 0;
   uint64_t bytes_from_server_total = 0;
+  // Why the data plane cannot use the server, whatever its checks say: no way to it (DR). "" = it
+  // can.
+  std::string problem;
 };
 
 struct ServiceObservation {
@@ -91,6 +94,20 @@ struct ServiceObservation {
   std::vector<ServerObservation> servers;  // also those that left the plan and still have sessions
 };
 
+// An interface whose packets a program of ours looks at (DR).
+struct InterfaceObservation {
+  std::string name;
+  std::string mode;    // "native", "native, one buffer", "generic"
+  std::string reason;  // why no faster one; "" when there is none
+};
+
+// Packets that were not forwarded (DR), since the maps were made.
+struct PacketsObservation {
+  std::string reason;   // metric label: "port_not_served"
+  std::string meaning;  // "passed: to a VIP's address, but no VIP has this port"
+  uint64_t packets_total = 0;
+};
+
 struct PlaneObservation {
   std::string engine;             // "io_uring", "epoll"
   std::string engine_reason;      // why not io_uring, with the fix; "" when nothing to say
@@ -103,6 +120,8 @@ struct PlaneObservation {
   uint64_t accept_pauses_total = 0;  // accepting stopped for a while: out of slots or descriptors
   int shards = 0;
   std::vector<ServiceObservation> services;
+  std::vector<InterfaceObservation> interfaces;  // DR
+  std::vector<PacketsObservation> packets;       // DR
 };
 
 // What would happen to a client; see `fairlead explain`.

@@ -28,6 +28,8 @@ struct PlanServer {
   uint32_t connections_min = 0;
   uint32_t connections_max = 0;  // 0 = unlimited
   model::Eligibility eligibility = model::Eligibility::kNone;
+  // What its checks say: DR gives the flows of one that is down to others.
+  model::OperationalState operational = model::OperationalState::kUnknown;
   // Health per port (`port: Each`): the server takes new connections on these ports only.
   bool per_port = false;
   net::PortSet usable_ports;  // when per_port
@@ -43,6 +45,8 @@ struct PlanService {
   std::string name;  // "default/dispatcher"
   std::vector<net::IpAddress> addresses;
   net::PortSet ports;
+  model::Protocol protocol = model::Protocol::kTcp;
+  model::Mode mode = model::Mode::kSnat;
   model::Scheduler scheduler = model::Scheduler::kWeightedLeastConnections;
   model::Persistence persistence;
   model::Fallback fallback;

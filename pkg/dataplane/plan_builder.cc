@@ -90,6 +90,7 @@ PlanServer BuildServer(const ServerContext& context, const model::VipServer& dec
   server.eligibility = model::JoinStates(condition.admin, condition.operational,
                                          declared.spec.weight == 0, context.all_unknown);
   if (!address.has_value()) server.eligibility = model::Eligibility::kNone;
+  server.operational = condition.operational;
   server.cut_sessions_at = CutSessionsAt(context.vip, condition);
   FillUsablePorts(context, declared.spec, condition, &server);
 
@@ -116,6 +117,8 @@ PlanService BuildService(const PlanInputs& inputs, const model::Vip& vip, IdRegi
   service.id = ids.ServiceId(service.name);
   service.addresses = vip.addresses;
   service.ports = vip.ports;
+  service.protocol = vip.protocol;
+  service.mode = vip.mode;
   service.scheduler = vip.scheduler;
   service.persistence = vip.persistence;
   service.fallback = vip.fallback;
@@ -157,11 +160,8 @@ uint32_t IdRegistry::ServerId(const std::string& service_name, const std::string
 
 std::string NotServedReason(const model::Vip& vip) {
   if (!vip.enabled) return "disabled by spec.state; set it to Enabled to serve clients";
-  if (vip.mode == model::Mode::kDr) {
-    return "mode DR is not supported yet in this version; use mode: SNAT";
-  }
-  if (vip.protocol == model::Protocol::kUdp) {
-    return "protocol UDP is not supported yet in this version; only TCP is served";
+  if (vip.protocol == model::Protocol::kUdp && vip.mode != model::Mode::kDr) {
+    return "protocol UDP is not supported yet in mode SNAT; only TCP is served";
   }
   return "";
 }

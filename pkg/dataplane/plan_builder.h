@@ -67,7 +67,7 @@ struct PlanResult {
 
 PlanResult BuildPlan(const PlanInputs& inputs, IdRegistry& ids);
 
-// Why this version serves nothing of `vip` (disabled, DR, UDP), with what to do; "" when it does.
+// Why this version serves nothing of `vip` (disabled, UDP), with what to do; "" when it does.
 std::string NotServedReason(const model::Vip& vip);
 
 // Where a server is, or nothing while its host name has not been resolved.

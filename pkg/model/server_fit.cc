@@ -24,6 +24,20 @@ bool IsVipItself(const Vip& vip, const net::IpAddress& address, std::optional<ui
   return own_address && own_port;
 }
 
+// The packet reaches the server as the client sent it.
+std::string DirectRoutingMisfit(const Vip& vip, const net::IpAddress& address,
+                                std::optional<uint16_t> port) {
+  if (port.value_or(0) != 0) {
+    return absl::StrCat("mode DR cannot translate the port to ", *port,
+                        ", as the packet reaches the server as the client sent it; remove port, or "
+                        "use mode: SNAT");
+  }
+  if (HasAddressOfFamily(vip, address.family())) return "";
+  return absl::StrCat("the server is ", FamilyName(address),
+                      " but the VIP has no such address, and in mode DR the families must match; "
+                      "write the server's other address, or use mode: SNAT");
+}
+
 }  // namespace
 
 std::string ServerMisfit(const Vip& vip, const net::IpAddress& address,
@@ -33,6 +47,7 @@ std::string ServerMisfit(const Vip& vip, const net::IpAddress& address,
                         " is the VIP itself: connections would loop; write the real server's own "
                         "address");
   }
+  if (vip.mode == Mode::kDr) return DirectRoutingMisfit(vip, address, port);
   if (vip.client_address == ClientAddress::kTransparent) {
     if (HasAddressOfFamily(vip, address.family())) return "";
     return absl::StrCat("the server is ", FamilyName(address),

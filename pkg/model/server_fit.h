@@ -14,8 +14,8 @@ namespace fairlead::model {
 std::string AddressProblem(const net::IpAddress& address);
 
 // "" when `vip` can connect to `address`:`port` (port absent or 0 = the client's destination
-// port), else the reason: the family of the source address does not match, or the server is the
-// VIP itself.
+// port), else the reason: the family of the source address does not match, the server is the VIP
+// itself, or mode DR cannot reach it so.
 std::string ServerMisfit(const Vip& vip, const net::IpAddress& address,
                          std::optional<uint16_t> port);
 

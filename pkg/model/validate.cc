@@ -53,13 +53,13 @@ void CheckAddresses(const Vip& vip, FindingCollector& findings) {
 }
 
 void CheckFeatures(const Vip& vip, FindingCollector& findings) {
-  if (vip.mode != Mode::kSnat) {
-    findings.Error("spec.mode",
-                   NotSupportedYet(absl::StrCat("mode ", ModeName(vip.mode), "; use SNAT")));
+  if (vip.mode == Mode::kAuto) {
+    findings.Error("spec.mode", NotSupportedYet("mode Auto; use SNAT or DR"));
   }
-  if (vip.protocol != Protocol::kTcp) {
-    findings.Error("spec.protocol", NotSupportedYet(absl::StrCat(
-                                        "protocol ", ProtocolName(vip.protocol), "; use TCP")));
+  if (vip.protocol != Protocol::kTcp && vip.mode != Mode::kDr) {
+    findings.Error("spec.protocol",
+                   NotSupportedYet(absl::StrCat("protocol ", ProtocolName(vip.protocol),
+                                                " with mode SNAT; use TCP, or mode: DR")));
   }
   if (vip.advertise.type != Advertise::Type::kNone) {
     findings.Error(
@@ -69,9 +69,10 @@ void CheckFeatures(const Vip& vip, FindingCollector& findings) {
   } else if (!vip.advertise.interface.empty()) {
     findings.Error("spec.advertise.interface", "an interface is for type L2 only; remove it");
   }
-  if (vip.ports.is_all()) {
-    findings.Error("spec.ports", NotSupportedYet("every port (\"*\"), which needs mode DR; list "
-                                                 "the ports"));
+  if (vip.ports.is_all() && vip.mode != Mode::kDr) {
+    findings.Error("spec.ports",
+                   "every port (\"*\") needs mode: DR; a proxy would have to listen on each of "
+                   "them; list the ports");
   }
 }
 
@@ -222,6 +223,7 @@ std::vector<Finding> Validate(const Vip& vip) {
   CheckFallback(vip, findings);
   CheckSource(vip, findings);
   CheckNumbers(vip, findings);
+  CheckDirectRouting(vip, findings);
   return findings.Take();
 }
 

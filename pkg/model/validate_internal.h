@@ -14,6 +14,7 @@ namespace fairlead::model {
 
 void CheckServerSpec(const ServerSpec& spec, const std::string& path, FindingCollector& findings);
 void CheckHealthCheck(const Vip& vip, FindingCollector& findings);
+void CheckDirectRouting(const Vip& vip, FindingCollector& findings);
 
 inline void CheckLimits(int64_t value, const Limits<int64_t>& limits, std::string field,
                         FindingCollector& findings) {

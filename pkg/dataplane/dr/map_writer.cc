@@ -242,6 +242,7 @@ absl::Status MapWriter::WriteRing(const PlannedService& service, absl::Duration 
     owner = owner == scheduler::kNoServer ? 0 : static_cast<uint16_t>(service.servers[owner]);
   }
   const RingState& before = rings_[service.index];
+  if (service.entry->keep_ring && !before.present.empty()) return absl::OkStatus();
   if (HasOwners(before, owners)) return absl::OkStatus();
   const RingState after = ChangeOwners(before, owners);
   if (!after.base.empty()) {

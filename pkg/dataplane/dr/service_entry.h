@@ -43,6 +43,7 @@ struct ServiceEntry {
   int client_prefix_length = 0;  // with kDrServiceBySource
   absl::Duration idle_timeout;   // a flow's life without a packet
   std::vector<ServerEntry> servers;
+  bool keep_ring = false;  // one that is there already stays as it is
 
   // Names the entry among all, in every process.
   std::string Key() const;

@@ -46,15 +46,18 @@ def _die_with_parent():
 
 
 class Namespace:
-    """A network namespace. Sockets made in it stay in it; programs run in it."""
+    """A network namespace. Sockets made in it stay in it; programs run in it. With `sees_bpffs` they
+    keep the host's /sys, and with it bpffs, which `ip netns exec` hides by a /sys of its own."""
 
-    def __init__(self, name):
+    def __init__(self, name, sees_bpffs=False):
         self.name = name
+        self._enter = (["nsenter", f"--net=/run/netns/{name}", "--"] if sees_bpffs
+                       else ["ip", "netns", "exec", name])
         command("ip", "netns", "add", name)
         self._fd = os.open(f"/run/netns/{name}", os.O_RDONLY | os.O_CLOEXEC)
 
     def popen(self, argv, **kwargs):
-        return subprocess.Popen(["ip", "netns", "exec", self.name, *argv],
+        return subprocess.Popen([*self._enter, *argv],
                                 preexec_fn=_die_with_parent, **kwargs)
 
     def run(self, *argv, **kwargs):
@@ -143,6 +146,9 @@ def remove_leftovers():
 class Lab:
     """The five namespaces, wired, and a directory for everything that the test writes."""
 
+    names = ("client", "balancer", *SERVERS)
+    sees_bpffs = ()
+
     def __init__(self):
         self.directory = tempfile.mkdtemp(prefix="fairlead-netns-")
         os.chmod(self.directory, 0o755)
@@ -151,8 +157,8 @@ class Lab:
         atexit.register(self.close)
         prefix = f"{PREFIX}-{os.getpid()}-{id(self) & 0xffff:04x}"
         self.namespaces = {}
-        for name in ("client", "balancer", *SERVERS):
-            self.namespaces[name] = Namespace(f"{prefix}-{name}")
+        for name in self.names:
+            self.namespaces[name] = Namespace(f"{prefix}-{name}", name in self.sees_bpffs)
         self.client = self.namespaces["client"]
         self.balancer = self.namespaces["balancer"]
         self._wire()
@@ -167,7 +173,7 @@ class Lab:
     def _batch(self, namespace, lines):
         command("ip", "-n", namespace.name, "-batch", "-", input="\n".join(lines) + "\n")
 
-    def _wire(self):
+    def _settle(self):
         for namespace in self.namespaces.values():
             # Host defaults are inherited: BBR paces with timers, and duplicate address detection
             # keeps an IPv6 address unusable for a second.
@@ -175,6 +181,9 @@ class Lab:
                           " echo 0 > ipv6/conf/default/accept_dad;"
                           " echo 0 > ipv6/conf/all/accept_dad;"
                           " echo 4096 > core/somaxconn; echo 4096 > ipv4/tcp_max_syn_backlog")
+
+    def _wire(self):
+        self._settle()
         lines = ["link set lo up", f"link add front type veth peer name eth0 netns {self.client.name}",
                  "link add back type bridge"]
         for name in SERVERS:

@@ -81,7 +81,9 @@ TEST(RunOptionsTest, RefusesWhatItDoesNotKnow) {
     const char* message;
   } cases[] = {
       {{"--io-engine", "kqueue"}, "must be one of auto, io_uring, epoll"},
-      {{"--mode-allowed", "snat,dr"}, "mode DR is not supported yet in this version"},
+      {{"--mode-allowed", "snat,auto"}, "must be one of snat, dr"},
+      {{"--bpf-directory", "fairlead"}, "must begin with /"},
+      {{"--bpf-directory", ""}, "must begin with /"},
       {{"--mode-allowed", "nat"}, "must be one of snat"},
       {{"--shards", "0"}, "--shards"},
       {{"--log-level", "loud"}, "debug, info, warning, error"},

@@ -135,18 +135,18 @@ TEST_F(PlanBuilderTest, UnchangedServicesAreTheSameObject) {
   EXPECT_NE(second.plan->services.at(1), first.plan->services.at(1));
 }
 
-TEST_F(PlanBuilderTest, ServedOnlyWhenEnabledAndSnatAndTcp) {
+TEST_F(PlanBuilderTest, ServedOnlyWhenEnabledAndByTcpUnlessDirect) {
   EXPECT_EQ(NotServedReason(vip()), "");
   vip().enabled = false;
   EXPECT_TRUE(Build().plan->services.empty());
   vip().enabled = true;
-  vip().mode = model::Mode::kDr;
+  vip().protocol = model::Protocol::kUdp;
   EXPECT_NE(NotServedReason(vip()).find("not supported yet"), std::string::npos);
   EXPECT_TRUE(Build().plan->services.empty());
-  vip().mode = model::Mode::kAuto;
-  EXPECT_EQ(Build().plan->services.size(), 1u);
-  vip().protocol = model::Protocol::kUdp;
-  EXPECT_TRUE(Build().plan->services.empty());
+  vip().mode = model::Mode::kDr;
+  ASSERT_EQ(Build().plan->services.size(), 1u);
+  EXPECT_EQ(Build().plan->services[0]->mode, model::Mode::kDr);
+  EXPECT_EQ(Build().plan->services[0]->protocol, model::Protocol::kUdp);
 }
 
 TEST_F(PlanBuilderTest, DrainServesPersistentClientsUntilItsDeadline) {

@@ -1,0 +1,22 @@
+// From a service of the ForwardingPlan to the entries of the maps. Pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "pkg/dataplane/dr/service_entry.h"
+#include "pkg/dataplane/forwarding_plan.h"
+
+namespace fairlead::dataplane::dr {
+
+// By PlanServer::id; servers whose way is not known are absent.
+using ServerLinks = std::map<uint32_t, ServerLink>;
+
+// One entry for each protocol and address family that the service has. `now` is monotonic: a server
+// whose sessions are cut by then is not usable, and neither is one that is down or has no link.
+std::vector<ServiceEntry> TranslateService(const PlanService& service, const ServerLinks& links,
+                                           absl::Duration now);
+
+}  // namespace fairlead::dataplane::dr
