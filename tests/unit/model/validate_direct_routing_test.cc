@@ -70,6 +70,9 @@ TEST(ValidateDirectRoutingTest, AServerNeedsTheVipsPortsAndFamily) {
   vip.inline_servers = {MakeInline("a", "fd00::2")};
   EXPECT_THAT(Lines(Validate(vip)),
               IsError("spec.realServers.list[0].address", "families must match"));
+  vip.inline_servers[0].spec.host_name = "srv.example.com";
+  EXPECT_THAT(Lines(Validate(vip)),
+              IsError("spec.realServers.list[0].address", "needs the address of srv.example.com"));
 }
 
 TEST(ValidateDirectRoutingTest, AUdpVipIsWarnedOfItsTcpCheck) {

@@ -1,0 +1,102 @@
+#include "pkg/dataplane/dr/plan_translation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+
+#include <string>
+#include <vector>
+
+#include "pkg/dataplane/dr/bpf/dr_maps.h"
+
+namespace fairlead::dataplane::dr {
+namespace {
+
+using testing::ElementsAre;
+
+constexpr absl::Duration kNow = absl::Seconds(100);
+
+PlanServer Server(uint32_t id, const std::string& address) {
+  PlanServer server;
+  server.id = id;
+  server.name = "srv-" + std::to_string(id);
+  server.address = *net::IpAddress::Parse(address);
+  server.weight = 100;
+  server.eligibility = model::Eligibility::kAll;
+  server.operational = model::OperationalState::kUp;
+  return server;
+}
+
+PlanService Service() {
+  PlanService service;
+  service.name = "default/web";
+  service.mode = model::Mode::kDr;
+  service.addresses = {*net::IpAddress::Parse("10.0.0.1")};
+  service.ports = *net::PortSet::Parse("80");
+  service.scheduler = model::Scheduler::kMaglev;
+  service.servers = {Server(1, "10.0.0.11"), Server(2, "10.0.0.12")};
+  return service;
+}
+
+const ServerLinks& Links() {
+  static const ServerLinks links = {{1, {.ifindex = 2}}, {2, {.ifindex = 2}}, {3, {.ifindex = 2}}};
+  return links;
+}
+
+TEST(PlanTranslationTest, OneEntryForEachProtocolAndFamily) {
+  PlanService service = Service();
+  service.protocol = model::Protocol::kTcpAndUdp;
+  service.addresses.push_back(*net::IpAddress::Parse("fd00::1"));
+  service.servers.push_back(Server(3, "fd00::13"));
+  std::vector<std::string> keys;
+  std::vector<size_t> servers;
+  for (const ServiceEntry& entry : TranslateService(service, Links(), kNow)) {
+    keys.push_back(entry.Key());
+    servers.push_back(entry.servers.size());
+  }
+  EXPECT_THAT(keys, ElementsAre("default/web TCP IPv4", "default/web TCP IPv6",
+                                "default/web UDP IPv4", "default/web UDP IPv6"));
+  EXPECT_THAT(servers, ElementsAre(2, 1, 2, 1));
+}
+
+TEST(PlanTranslationTest, WhoGetsNewFlowsAndWhoKeepsItsOwn) {
+  PlanService service = Service();
+  const auto first = [&](const ServerLinks& links) {
+    return TranslateService(service, links, kNow)[0].servers[0];
+  };
+  EXPECT_TRUE(first(Links()).usable);
+  EXPECT_EQ(first(Links()).weight, 100);
+  service.servers[0].eligibility = model::Eligibility::kPersistentOnly;  // draining
+  EXPECT_TRUE(first(Links()).usable);
+  EXPECT_EQ(first(Links()).weight, 0);
+  service.servers[0].cut_sessions_at = kNow;  // its deadline
+  EXPECT_FALSE(first(Links()).usable);
+  service.servers[0].cut_sessions_at = kNow + absl::Seconds(1);
+  EXPECT_TRUE(first(Links()).usable);
+  service.servers[0].operational = model::OperationalState::kDown;
+  EXPECT_FALSE(first(Links()).usable);
+  service.servers[0].operational = model::OperationalState::kUp;
+  EXPECT_FALSE(first({}).usable) << "no way to it";
+}
+
+TEST(PlanTranslationTest, SchedulerPersistenceAndFallbackBecomeFlags) {
+  PlanService service = Service();
+  const auto entry = [&] { return TranslateService(service, Links(), kNow)[0]; };
+  EXPECT_EQ(entry().flags, 0u);
+  service.scheduler = model::Scheduler::kSourceHash;
+  EXPECT_EQ(entry().flags, bpf::kDrServiceBySource);
+  EXPECT_EQ(entry().client_prefix_length, 32);
+  service.scheduler = model::Scheduler::kWeightedRoundRobin;
+  EXPECT_EQ(entry().flags, bpf::kDrServiceTracked | bpf::kDrServiceByTurn);
+  service.fallback.action = model::Fallback::Action::kDrop;
+  service.persistence.type = model::Persistence::Type::kSourceIp;
+  service.persistence.ipv4_prefix_length = 24;
+  service.persistence.timeout = absl::Hours(48);
+  EXPECT_EQ(entry().flags, bpf::kDrServiceDropUnserved | bpf::kDrServiceTracked |
+                               bpf::kDrServiceBySource | bpf::kDrServicePersistent);
+  EXPECT_EQ(entry().client_prefix_length, 24);
+  EXPECT_EQ(entry().idle_timeout, absl::Hours(48));
+}
+
+}  // namespace
+}  // namespace fairlead::dataplane::dr
