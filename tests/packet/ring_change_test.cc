@@ -122,9 +122,12 @@ TEST_F(RingChangeTest, ARemovedServerMovesItsOwnFlowsAlone) {
   entry_.servers.erase(entry_.servers.begin() + 1);
   Apply();
   EXPECT_EQ(Broken(), of_second);
-  // Its index goes to another one, which inherits no flow.
+  // Its index goes to another one, which inherits neither flows nor counts.
   AddServer(5);
   Apply();
+  const auto counts = store().ServerCounts();
+  ASSERT_TRUE(counts.ok());
+  EXPECT_EQ((*counts)[writer_->ServerIndex("default/web", "srv-5")].packets, 0u);
   EXPECT_EQ(Broken(), of_second);
 }
 

@@ -204,6 +204,16 @@ absl::StatusOr<std::vector<bpf::DrServerCounts>> KernelMapStore::ServerCounts() 
   return sums;
 }
 
+absl::Status KernelMapStore::ClearServerCounts(uint32_t server) {
+  const absl::StatusOr<size_t> cpus = PossibleCpus();
+  if (!cpus.ok()) return cpus.status();
+  const std::vector<bpf::DrServerCounts> zeros(*cpus);
+  if (bpf_map_update_elem(Fd("server_counts"), &server, zeros.data(), BPF_ANY) != 0) {
+    return base::LastErrnoStatus("clear the counters of a real server");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ReasonCounts> KernelMapStore::Reasons() const {
   ReasonCounts sums{};
   const absl::Status status =

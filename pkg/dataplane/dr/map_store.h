@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -46,6 +47,8 @@ class MapStore {
 
   // Sums over all CPUs: kDrServers elements.
   virtual absl::StatusOr<std::vector<bpf::DrServerCounts>> ServerCounts() const = 0;
+  // Zero from here on, for the next server of this index.
+  virtual absl::Status ClearServerCounts(uint32_t server) = 0;
   virtual absl::StatusOr<ReasonCounts> Reasons() const = 0;
 };
 
@@ -54,10 +57,12 @@ class MapStore {
 template <typename T>
 void StoreWords(const T& from, T* to) {
   static_assert(sizeof(T) % sizeof(uint64_t) == 0);
-  const auto* source = reinterpret_cast<const uint64_t*>(&from);
+  const auto* source = reinterpret_cast<const char*>(&from);
   auto* target = reinterpret_cast<uint64_t*>(to);
   for (size_t i = 0; i < sizeof(T) / sizeof(uint64_t); ++i) {
-    __atomic_store_n(&target[i], source[i], __ATOMIC_RELEASE);
+    uint64_t word;  // `from` may be aligned for its halves only
+    std::memcpy(&word, source + i * sizeof(word), sizeof(word));
+    __atomic_store_n(&target[i], word, __ATOMIC_RELEASE);
   }
 }
 

@@ -345,6 +345,7 @@ absl::Status MapWriter::RemoveOthers(const Wanted& wanted) {
   if (auto status = store_.WaitForPackets(); !status.ok()) return status;
   ForgetFlowsOf(servers);
   for (const uint32_t index : servers) {
+    if (auto status = store_.ClearServerCounts(index); !status.ok()) return status;
     tables.notes.server_names[index] = 0;
     age_shifts_.erase(index);
   }

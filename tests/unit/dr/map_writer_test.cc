@@ -208,6 +208,7 @@ TEST_F(MapWriterTest, WhatIsRemovedLeavesNoTrace) {
   EXPECT_EQ(ServiceAt("10.0.0.1", IPPROTO_TCP, 80), 0u);
   EXPECT_NE(ServiceAt("10.0.0.2", IPPROTO_TCP, 80), 0u);
   EXPECT_EQ(store_.tables().servers[server].flags, 0u);
+  EXPECT_THAT(store_.cleared, testing::Contains(server));
   EXPECT_EQ(store_.flows()[1].entries[0], 0u);
   EXPECT_NE(store_.flows()[1].entries[1], 0u);
   EXPECT_EQ(writer_.ServiceIndex("default/web TCP IPv4"), 0u);

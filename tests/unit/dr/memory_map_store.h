@@ -39,10 +39,15 @@ class MemoryMapStore final : public MapStore {
   absl::StatusOr<std::vector<bpf::DrServerCounts>> ServerCounts() const override {
     return std::vector<bpf::DrServerCounts>(bpf::kDrServers);
   }
+  absl::Status ClearServerCounts(uint32_t server) override {
+    cleared.push_back(server);
+    return absl::OkStatus();
+  }
   absl::StatusOr<ReasonCounts> Reasons() const override { return ReasonCounts{}; }
 
   absl::Status ring_error;          // of every SetRing while not ok
   std::vector<std::string> writes;  // rings and waits, in their order
+  std::vector<uint32_t> cleared;
   std::map<uint32_t, uint32_t> devices;
 
  private:
