@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "cmd/fairlead/check.h"
 #include "cmd/fairlead/completion.h"
+#include "cmd/fairlead/doctor.h"
 #include "cmd/fairlead/explain.h"
 #include "cmd/fairlead/prepare_realserver.h"
 #include "cmd/fairlead/presets.h"
@@ -19,14 +20,11 @@
 namespace fairlead::cmd {
 namespace {
 
-constexpr CommandSpec kDoctorCommand = {"doctor", "", "Checks this host and its paths.", {}};
-
 std::string HelpText() {
   std::string text =
       "Fairlead balances TCP connections to virtual IPs (VIPs) over real servers.\n\n"
       "Usage: fairlead COMMAND [ARGUMENTS]\n\nCommands:\n";
   for (const Command& command : AllCommands()) {
-    if (command.run == nullptr) continue;
     absl::StrAppendFormat(&text, "  %-18s %s\n", command.spec.name, command.spec.summary);
   }
   absl::StrAppend(&text, "\nSee: fairlead COMMAND --help\n");
@@ -36,7 +34,7 @@ std::string HelpText() {
 int UnknownCommand(const std::string& name) {
   std::vector<absl::string_view> names;
   for (const Command& command : AllCommands()) {
-    if (command.run != nullptr) names.push_back(command.spec.name);
+    names.push_back(command.spec.name);
   }
   absl::FPrintF(stderr, "fairlead: unknown command %s%s\nSee: fairlead --help\n",
                 model::Quoted(name), model::DidYouMean(name, names));
@@ -54,11 +52,11 @@ absl::Span<const Command> AllCommands() {
       {kHaltCommand, RunHalt},
       {kOnlineCommand, RunOnline},
       {kExplainCommand, RunExplain},
+      {kDoctorCommand, RunDoctor},
       {kPresetsSpec, RunPresets},
       {kPrepareRealserverCommand, RunPrepareRealserver},
       {kCompletionCommand, RunCompletion},
       {kVersionCommand, RunVersion},
-      {kDoctorCommand, nullptr},
   };
   return kCommands;
 }
@@ -76,10 +74,6 @@ int RunCommandLine(absl::Span<const std::string> arguments) {
   if (name == "--version") return RunVersion({});
   for (const Command& command : AllCommands()) {
     if (command.spec.name != name) continue;
-    if (command.run == nullptr) {
-      absl::FPrintF(stderr, "fairlead %s: not supported yet in this version\n", name);
-      return kExitUsage;
-    }
     return command.run(arguments.subspan(1));
   }
   return UnknownCommand(name);

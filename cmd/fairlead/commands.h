@@ -10,7 +10,7 @@ namespace fairlead::cmd {
 
 struct Command {
   CommandSpec spec;
-  int (*run)(absl::Span<const std::string> arguments);  // null: of a later version
+  int (*run)(absl::Span<const std::string> arguments);  // returns the exit code
 };
 
 // In the order of the help.

@@ -14,17 +14,9 @@
 namespace fairlead::cmd {
 namespace {
 
-std::vector<const Command*> Offered() {
-  std::vector<const Command*> commands;
-  for (const Command& command : AllCommands()) {
-    if (command.run != nullptr) commands.push_back(&command);
-  }
-  return commands;
-}
-
 std::string CommandNames() {
   std::vector<absl::string_view> names;
-  for (const Command* command : Offered()) names.push_back(command->spec.name);
+  for (const Command& command : AllCommands()) names.push_back(command.spec.name);
   return absl::StrJoin(names, " ");
 }
 
@@ -53,19 +45,19 @@ std::string BashScript() {
       "  fi\n"
       "  case \"${COMP_WORDS[1]} $previous\" in\n",
       CommandNames());
-  for (const Command* command : Offered()) {
-    for (const FlagSpec& flag : command->spec.flags) {
+  for (const Command& command : AllCommands()) {
+    for (const FlagSpec& flag : command.spec.flags) {
       if (flag.later || Choices(flag).empty()) continue;
       absl::StrAppendFormat(
           &text, "    \"%s --%s\") COMPREPLY=($(compgen -W \"%s\" -- \"$word\")); return ;;\n",
-          command->spec.name, flag.name, Choices(flag));
+          command.spec.name, flag.name, Choices(flag));
     }
   }
   absl::StrAppend(&text,
                   "  esac\n  if [[ $word == -* ]]; then\n    case \"${COMP_WORDS[1]}\" in\n");
-  for (const Command* command : Offered()) {
+  for (const Command& command : AllCommands()) {
     absl::StrAppendFormat(&text, "      %s) COMPREPLY=($(compgen -W \"%s\" -- \"$word\")) ;;\n",
-                          command->spec.name, FlagNames(command->spec));
+                          command.spec.name, FlagNames(command.spec));
   }
   absl::StrAppend(&text,
                   "    esac\n    return\n  fi\n"
@@ -83,17 +75,17 @@ std::string ZshScript() {
   std::string text =
       "#compdef fairlead\n# zsh completion for fairlead. Use: source <(fairlead completion zsh)\n"
       "_fairlead() {\n  local -a commands=(\n";
-  for (const Command* command : Offered()) {
-    absl::StrAppendFormat(&text, "    '%s:%s'\n", command->spec.name,
-                          ZshQuoted(command->spec.summary));
+  for (const Command& command : AllCommands()) {
+    absl::StrAppendFormat(&text, "    '%s:%s'\n", command.spec.name,
+                          ZshQuoted(command.spec.summary));
   }
   absl::StrAppend(
       &text,
       "  )\n  if (( CURRENT == 2 )); then _describe command commands; return; fi\n"
       "  local command=$words[2]\n  shift words; (( CURRENT-- ))\n  case $command in\n");
-  for (const Command* command : Offered()) {
-    absl::StrAppendFormat(&text, "    %s) _arguments", command->spec.name);
-    for (const FlagSpec& flag : command->spec.flags) {
+  for (const Command& command : AllCommands()) {
+    absl::StrAppendFormat(&text, "    %s) _arguments", command.spec.name);
+    for (const FlagSpec& flag : command.spec.flags) {
       if (flag.later) continue;
       const std::string choices = Choices(flag);
       absl::StrAppendFormat(
@@ -103,7 +95,7 @@ std::string ZshScript() {
               : absl::StrCat(":", ZshQuoted(flag.value), ":",
                              choices.empty() ? "_files" : absl::StrCat("(", choices, ")")));
     }
-    const bool shells = command->spec.name == "completion";
+    const bool shells = command.spec.name == "completion";
     absl::StrAppendFormat(&text, " '*:argument:%s' ;;\n", shells ? "(bash zsh fish)" : "_files");
   }
   absl::StrAppend(&text, "  esac\n}\ncompdef _fairlead fairlead\n");
@@ -116,16 +108,16 @@ std::string FishQuoted(absl::string_view text) {
 
 std::string FishScript() {
   std::string text = "# fish completion for fairlead. Use: fairlead completion fish | source\n";
-  for (const Command* command : Offered()) {
+  for (const Command& command : AllCommands()) {
     absl::StrAppendFormat(&text, "complete -c fairlead -f -n __fish_use_subcommand -a %s -d '%s'\n",
-                          command->spec.name, FishQuoted(command->spec.summary));
-    for (const FlagSpec& flag : command->spec.flags) {
+                          command.spec.name, FishQuoted(command.spec.summary));
+    for (const FlagSpec& flag : command.spec.flags) {
       if (flag.later) continue;
       const std::string choices = Choices(flag);
       const char* kind = flag.value.empty() ? "" : choices.empty() ? " -r" : " -x";
       absl::StrAppendFormat(
           &text, "complete -c fairlead -n '__fish_seen_subcommand_from %s' -l %s%s%s -d '%s'\n",
-          command->spec.name, flag.name, kind,
+          command.spec.name, flag.name, kind,
           choices.empty() ? "" : absl::StrCat(" -a '", choices, "'"), FishQuoted(flag.help));
     }
   }

@@ -388,8 +388,9 @@ revert() {
   echo 'Undone: this server no longer owns the VIPs.'
 }
 
-case ${1-} in
-  '' | --check) ;;
+case $action:${1-} in
+  apply: | revert: | apply:--check) ;;
+  revert:--check) fail 'this script only undoes; --check is of the one that was printed without --revert' ;;
   *) fail "unknown argument $1; give none, or --check to change nothing and say what is in force" ;;
 esac
 require_programs

@@ -221,6 +221,7 @@ class PrepareTest(unittest.TestCase):
                       self.script("--vip", VIP4, "--interface", "eth9", code=1))
         self.assertIn("unknown argument", self.script("--vip", VIP4, words=["-n"], code=1))
         self.assertIn("Nothing to undo", self.script("--revert"))
+        self.assertIn("only undoes", self.script("--revert", words=["--check"], code=1))
         with open(f"{self.folder}/etc/systemd/system/fairlead-realserver.service", "w") as file:
             file.write("somebody else's\n")
         self.assertIn("move it away first", self.script("--vip", VIP4, code=1))

@@ -139,8 +139,8 @@ TEST(CommandLineTest, ExitCodesAndHints) {
   EXPECT_THAT(out, HasSubstr("drain"));
   EXPECT_EQ(RunLine({"statsu"}, &out, &err), kExitUsage);
   EXPECT_THAT(err, HasSubstr("did you mean \"status\"?"));
-  EXPECT_EQ(RunLine({"doctor"}, &out, &err), kExitUsage);
-  EXPECT_THAT(err, HasSubstr("not supported yet in this version"));
+  EXPECT_EQ(RunLine({"doctor", "x"}, &out, &err), kExitUsage);
+  EXPECT_THAT(err, HasSubstr("manifests are named by --config"));
   EXPECT_EQ(RunLine({"prepare-realserver", "--os", "linux"}, &out, &err), kExitUsage);
   EXPECT_THAT(err, HasSubstr("name the VIP"));
   EXPECT_EQ(RunLine({"version"}, &out, &err), kExitOk);
@@ -172,7 +172,7 @@ TEST(CompletionTest, ListsCommandsAndFlagsOfThisVersion) {
     EXPECT_THAT(script, HasSubstr("shutdown-grace")) << shell;
     EXPECT_THAT(script, HasSubstr("io_uring")) << shell;
     EXPECT_THAT(script, testing::Not(HasSubstr("kubeconfig"))) << shell;
-    EXPECT_THAT(script, testing::Not(HasSubstr("doctor"))) << shell;
+    EXPECT_THAT(script, HasSubstr("doctor")) << shell;
   }
   EXPECT_EQ(CompletionScript("tcsh"), "");
 }
