@@ -6,12 +6,16 @@ import shutil
 import socket
 import struct
 import subprocess
-import tempfile
 import time
 import unittest
 
-from harness.fairlead import BINARY
-from harness.netns import Lab, server_address
+from harness import direct
+from harness.fairlead import vip
+from harness.load import load_once
+from harness.netns import SERVERS, Lab, server_address
+from harness.prepared import PreparedServer
+from harness.servers import Nginx
+from harness.wait import wait_until
 
 VIP4, OTHER4 = "10.2.0.200", "10.2.0.201"
 VIP6 = "fd02::200"
@@ -19,9 +23,6 @@ NAME = "srv1"
 SETTINGS = [f"/proc/sys/net/ipv4/conf/{where}/{key}" for where in ("all", "eth0", "lo")
             for key in ("arp_ignore", "arp_announce", "rp_filter")]
 SETTINGS.append("/proc/sys/net/ipv6/conf/lo/accept_dad")
-# What the script may write to: a copy of /etc and an empty /var/lib, while it runs.
-FOLDERS = ("/etc/sysctl.d", "/etc/systemd/system", "/etc/netplan", "/etc/network/if-up.d",
-           "/var/lib")
 ETH_P_ARP, ETH_P_IPV6, ETH_P_ALL = 0x0806, 0x86DD, 0x0003
 
 
@@ -74,45 +75,19 @@ class PrepareTest(unittest.TestCase):
         cls.listener = cls.server.listen(7777)
 
     def setUp(self):
-        self.folder = tempfile.mkdtemp(dir=self.lab.directory)
-        os.chmod(self.folder, 0o755)
-        subprocess.run(["cp", "-a", "/etc", self.folder], check=True)
-        for path in FOLDERS:
-            os.makedirs(self.folder + path, exist_ok=True)
+        self.prepared = PreparedServer(self.lab, NAME)
+        self.folder = self.prepared.folder
+        self.script = self.prepared.script
         self.before = self.state()
 
     def tearDown(self):
         self.script("--revert")
         self.assertEqual(self.state(), self.before)
 
-    def text(self, *arguments):
-        return subprocess.run([BINARY, "prepare-realserver", "--os", "linux", *arguments],
-                              stdout=subprocess.PIPE, check=True, text=True).stdout
-
-    def in_sandbox(self, command, *words, **kwargs):
-        """Runs a shell command in the server's namespace, with folders of the test as /etc, /var/lib.
-        No systemd runs there."""
-        mounts = "".join(f"mount --bind '{self.folder}{path}' {path} && "
-                         for path in ("/etc", "/var/lib"))
-        return subprocess.run(
-            ["ip", "netns", "exec", self.server.name, "unshare", "--mount", "sh", "-c",
-             f"mount -t tmpfs none /run; {mounts} {command}", "sh", *words],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **kwargs)
-
-    def script(self, *arguments, words=(), code=0, wrapper=""):
-        path = os.path.join(self.folder, "script.sh")
-        with open(path, "w") as file:
-            file.write(self.text(*arguments))
-        done = self.in_sandbox(f'exec {wrapper} sh "$@"', path, *words)
-        self.assertEqual(done.returncode, code, done.stdout)
-        return done.stdout
-
     def state(self):
         addresses = self.server.run("ip", "-o", "address", "show")
         values = self.server.run("sh", "-c", f"grep -H . {' '.join(SETTINGS)}")
-        files = sorted(os.path.join(folder, name) for path in FOLDERS
-                       for folder, _, names in os.walk(self.folder + path) for name in names)
-        return addresses, values, files
+        return addresses, values, self.prepared.files()
 
     def setting(self, name):
         return self.server.run("cat", f"/proc/sys/{name}").strip()
@@ -246,7 +221,7 @@ class PrepareTest(unittest.TestCase):
         for address in (f"{VIP4}/32", f"{VIP6}/128"):
             self.server.run("ip", "address", "delete", address, "dev", "lo")
         for command in commands:
-            self.assertEqual(self.in_sandbox(command).returncode, 0, command)
+            self.assertEqual(self.prepared.run(command).returncode, 0, command)
         self.assertEqual(self.server.run("ip", "-o", "address", "show", "dev", "lo"), before)
 
     def test_ifupdown(self):
@@ -281,10 +256,41 @@ class PrepareTest(unittest.TestCase):
         for where in ("all", "eth0"):
             self.server.sysctl(f"net.ipv4.conf.{where}.arp_ignore", 0)
             self.server.sysctl(f"net.ipv4.conf.{where}.arp_announce", 0)
-        done = self.in_sandbox(f"sysctl -q -p {path}")
+        done = self.prepared.run(f"sysctl -q -p {path}")
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn("eth0 answers ARP for its own addresses only",
                       self.script("--vip", VIP4, words=["--check"]))
+
+
+@unittest.skipIf(shutil.which("systemctl") is None, "systemctl is missing (package systemd)")
+class PreparedServersTest(unittest.TestCase):
+    """Direct routing to servers that nobody but the script has prepared."""
+
+    def test_clients_reach_every_prepared_server(self):
+        lab = direct.DirectLab()
+        self.addCleanup(lab.close)
+        for name in SERVERS:
+            for address in (direct.VIP4, direct.VIP6):
+                lab.remove_address(address, name, "lo")
+            for key in ("arp_ignore", "arp_announce"):
+                lab[name].sysctl(f"net.ipv4.conf.all.{key}", 0)
+            PreparedServer(lab, name).script("--vip", direct.VIP4, "--vip", direct.VIP6)
+            Nginx(lab, name)
+        inline = [{"name": f"{name}{suffix}", "address": server_address(name, family)}
+                  for name in SERVERS for suffix, family in (("", 4), ("-6", 6))]
+        fairlead = direct.DirectFairlead(lab, [vip(
+            addresses=(direct.VIP4, direct.VIP6), servers=inline, mode="DR")])
+        problem = fairlead.vip_status()["problem"]
+        if "load the BPF program" in problem:
+            self.skipTest(f"THIS HOST REFUSES BPF: {problem}")
+        wait_until(lambda: all(s["health"]["state"] == "Up" and not s["problem"]
+                               for s in fairlead.vip_status()["servers"]), 20,
+                   lambda: f"all are up: {fairlead.vip_status()}")
+        report = load_once(lab, ((direct.VIP4, 80), (direct.VIP6, 80)), rate=300, count=300)
+        self.assertEqual(report.failed, 0, f"{report.summary()}\n{report.failures[:10]}")
+        self.assertEqual(set(report.by_server), set(SERVERS))
+        fairlead.remove("main.yaml")  # takes the program and its maps away
+        wait_until(lambda: fairlead.pinned() == [], 5, "nothing is pinned any more")
 
 
 if __name__ == "__main__":
