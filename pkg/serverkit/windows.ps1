@@ -414,29 +414,35 @@ function Get-IndexOf([string] $Guid) {
     ForEach-Object { $_.ifIndex }
 }
 
+# Nothing is to be done for an adapter that is gone.
 function Undo-Record($Record) {
   $parts = $Record.Target -split '\|'
+  $index = $null
+  if ('address', 'skip', 'interface', 'dns' -contains $Record.Kind) {
+    $index = Get-IndexOf $parts[0]
+    if ($null -eq $index) { return }
+  }
   switch ($Record.Kind) {
     'address' {
-      $index = Get-IndexOf $Record.Target
       Get-NetIPAddress -IPAddress $Record.Name -ErrorAction SilentlyContinue |
         Where-Object { $_.ifIndex -eq $index } | Remove-NetIPAddress -Confirm:$false
     }
     'skip' {
-      Set-NetIPAddress -InterfaceIndex (Get-IndexOf $parts[0]) -IPAddress $parts[1] -SkipAsSource $false
+      Set-NetIPAddress -InterfaceIndex $index -IPAddress $parts[1] -SkipAsSource $false
     }
     'interface' {
-      $arguments = @{ InterfaceIndex = (Get-IndexOf $parts[0]); AddressFamily = $parts[1] }
+      $arguments = @{ InterfaceIndex = $index; AddressFamily = $parts[1] }
       $arguments[$Record.Name] = $Record.Before
       Set-NetIPInterface @arguments
     }
     'dns' {
-      Set-DnsClient -InterfaceIndex (Get-IndexOf $Record.Target) `
-        -RegisterThisConnectionsAddress $true
+      Set-DnsClient -InterfaceIndex $index -RegisterThisConnectionsAddress $true
     }
     'binding' {
-      Set-NetAdapterBinding -Name $Record.Target -ComponentID $Record.Name `
-        -Enabled ($Record.Before -eq 'True')
+      if ($null -ne (Find-Loopback)) {
+        Set-NetAdapterBinding -Name $Record.Target -ComponentID $Record.Name `
+          -Enabled ($Record.Before -eq 'True')
+      }
     }
     'registry' {
       Remove-ItemProperty -Path $Record.Target -Name $Record.Name -ErrorAction SilentlyContinue
