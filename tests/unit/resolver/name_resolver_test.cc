@@ -83,19 +83,22 @@ TEST_F(NameResolverTest, ASlowNameHoldsNoOther) {
 }
 
 TEST_F(NameResolverTest, ADroppedNameHasNoAnswer) {
-  base::Notification begun;
-  base::Notification release;
-  Start([&](const std::string& name) {
+  struct Gate {
+    base::Notification begun;
+    base::Notification release;
+  };
+  auto gate = std::make_shared<Gate>();  // outlives the test in the thread that it holds
+  Start([gate](const std::string& name) {
     if (name == "dropped") {
-      begun.Notify();
-      release.WaitForNotification();
+      gate->begun.Notify();
+      gate->release.WaitForNotification();
     }
     return std::vector<net::IpAddress>{Address("10.0.0.1")};
   });
   resolver_->SetNames({{"dropped"}});
-  begun.WaitForNotification();
+  gate->begun.WaitForNotification();
   resolver_->SetNames({{"other"}});
-  release.Notify();
+  gate->release.Notify();
   EXPECT_TRUE(WaitForAnswers("other", 1));
   EXPECT_EQ(CountOf("dropped"), 0u);
 }
