@@ -88,11 +88,11 @@ void Shard::ServeOwnQueue(uint32_t service_id) {
   // Every server suits every client: the first who finds no room speaks for all behind it.
   for (Session* session : waiting) {
     if (session->state() != Session::State::kWaiting) continue;
-    ServiceRuntime& runtime = *session->service();
     // Another shard's client may have come before the next one here.
-    if (LongestWaiting(runtime) != index_) return ServeLongestWaiting(runtime);
+    if (LongestWaiting(*service->runtime) != index_) break;
     if (!session->TryLeaveQueue()) return;
   }
+  ServeLongestWaiting(*service->runtime);
 }
 
 }  // namespace fairlead::dataplane::snat
