@@ -148,7 +148,7 @@ void Session::ReleaseServer() {
   if (server_ == nullptr) return;
   server_->connections.fetch_sub(1);  // before `waiting` is read: see shard_queue.cc
   server_ = nullptr;
-  shard_.ServeLongestWaiting(*service_);
+  shard_.ServeWaiting(*service_);
 }
 
 void Session::CountEnd(EndReason reason) {

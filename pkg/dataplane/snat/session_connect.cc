@@ -262,7 +262,7 @@ void Session::Enqueue(const SnatService& service) {
   shard_.wheel().Set(*this, shard_.now_ms() + wait_ms);
   // A connection may have ended on another shard before that shard could see who waits here; and
   // this client's coming may have raised a soft limit.
-  shard_.ServeLongestWaiting(*service_);
+  shard_.ServeWaiting(*service_);
 }
 
 bool Session::TryLeaveQueue() {

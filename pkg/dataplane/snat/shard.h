@@ -143,8 +143,8 @@ class Shard {
   // The queue of a service (kWaiting). False: 1,024 wait already.
   bool EnterQueue(Session& session);
   void LeaveQueue(Session& session);
-  // A connection of the service ended somewhere: whoever has waited longest may have a turn.
-  void ServeLongestWaiting(ServiceRuntime& service);
+  // A connection of the service ended somewhere: who waits may have a turn.
+  void ServeWaiting(ServiceRuntime& service);
 
   // A direction of the session has its send due at the end of this turn.
   void AddDue(Session& session) { due_.push_back(&session); }
@@ -175,6 +175,7 @@ class Shard {
   void RefillSockets();
   void OnSocket(const uring::Completion& completion);
   void ServeOwnQueue(uint32_t service_id);
+  void PostServeQueue(int shard, uint32_t service_id);
   void PublishTicket(uint32_t service_id);
 
   // shard_listeners.cc

@@ -1,6 +1,7 @@
 // The queues of clients that wait for a real server below its limit: FIFO over all shards by
 // tickets. Each shard publishes the ticket of its longest waiting client; whoever frees a
-// connection, or enters the queue, lets the shard with the lowest ticket try.
+// connection, or enters the queue, lets the shard with the lowest ticket try; every shard that has
+// clients waiting, when not every server suits every client.
 //
 // Nobody is forgotten: a shard first frees the connection, then reads `waiting`; another first
 // enters (`waiting`), then tries again. Both are sequentially consistent, so that one sees the
@@ -61,16 +62,25 @@ void Shard::PublishTicket(uint32_t service_id) {
                                                               std::memory_order_relaxed);
 }
 
-void Shard::ServeLongestWaiting(ServiceRuntime& service) {
+void Shard::ServeWaiting(ServiceRuntime& service) {
   if (service.waiting.load() == 0) return;
-  const int longest = LongestWaiting(service);
-  if (longest < 0) return;
-  // By mail even to itself: the caller is in the middle of closing a session.
-  if (!peers_[longest]->mailbox_->TryPost(ServeQueue{service.id})) {
-    // A full mailbox is drained within a turn; the next freed connection or the queue time-out
-    // comes to those who wait.
+  const SnatService* planned = plan_->Find(service.id);
+  if (planned != nullptr && planned->clients_alike) {
+    const int longest = LongestWaiting(service);
+    if (longest >= 0) PostServeQueue(longest, service.id);
     return;
   }
+  // Whom the freed connection suits is known to the shard of each client alone.
+  for (size_t i = 0; i < service.shards.size(); ++i) {
+    if (service.shards[i].first_ticket.load(std::memory_order_relaxed) == kNobodyWaits) continue;
+    PostServeQueue(static_cast<int>(i), service.id);
+  }
+}
+
+// By mail even to itself: the caller is in the middle of closing a session. A full mailbox is
+// drained within a turn; the next freed connection or the queue time-out comes to those who wait.
+void Shard::PostServeQueue(int shard, uint32_t service_id) {
+  (void)peers_[shard]->mailbox_->TryPost(ServeQueue{service_id});
 }
 
 void Shard::ServeOwnQueue(uint32_t service_id) {
@@ -92,7 +102,7 @@ void Shard::ServeOwnQueue(uint32_t service_id) {
     if (LongestWaiting(*service->runtime) != index_) break;
     if (!session->TryLeaveQueue()) return;
   }
-  ServeLongestWaiting(*service->runtime);
+  ServeWaiting(*service->runtime);
 }
 
 }  // namespace fairlead::dataplane::snat

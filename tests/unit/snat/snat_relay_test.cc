@@ -9,9 +9,7 @@
 #include <atomic>
 #include <thread>
 
-#include "pkg/base/clock.h"
-#include "pkg/dataplane/snat/snat_data_plane.h"
-#include "tests/unit/snat/loopback.h"
+#include "tests/unit/snat/snat_plane_test.h"
 
 namespace fairlead::dataplane::snat {
 namespace {
@@ -19,65 +17,7 @@ namespace {
 using base::UniqueFd;
 using net::Endpoint;
 
-class SnatRelayTest : public testing::TestWithParam<uring::Engine> {
- protected:
-  void SetUp() override {
-    absl::StatusOr<std::unique_ptr<SnatDataPlane>> plane = SnatDataPlane::Create(
-        {.engine = GetParam(), .shards = 2, .sessions_max = 4000, .inherited = {}}, clock_);
-    if (!plane.ok()) GTEST_SKIP() << plane.status();
-    plane_ = *std::move(plane);
-    vip_ = {Loopback(), FreePort()};
-    service_.id = 1;
-    service_.name = "default/test";
-    service_.addresses = {vip_.address};
-    service_.ports.Add({vip_.port, vip_.port});
-  }
-
-  void AddServer(const std::string& name, const Endpoint& endpoint, double weight = 100) {
-    PlanServer server;
-    server.id = static_cast<uint32_t>(service_.servers.size() + 1);
-    server.name = name;
-    server.address = endpoint.address;
-    server.port = endpoint.port;
-    server.weight = weight;
-    server.eligibility = model::Eligibility::kAll;
-    service_.servers.push_back(server);
-  }
-
-  std::shared_ptr<const ForwardingPlan> NextPlan() {
-    auto plan = std::make_shared<ForwardingPlan>();
-    plan->revision = ++revision_;
-    plan->services.push_back(std::make_shared<PlanService>(service_));
-    return plan;
-  }
-  ApplyResult Apply() {
-    const ApplyResult result = plane_->Apply(NextPlan());
-    while (plane_->Observe().applied_revision < revision_) std::this_thread::yield();
-    return result;
-  }
-
-  std::string Ask(absl::string_view question) {
-    const UniqueFd client = Connect(vip_);
-    if (!client.valid()) return "<refused>";
-    if (!WriteAll(client.get(), question)) return "<error>";
-    ::shutdown(client.get(), SHUT_WR);
-    return ReadAll(client.get());
-  }
-
-  ServiceObservation Observed() { return plane_->Observe().services.at(0); }
-  void WaitForNoSessions() {
-    for (int i = 0; i < 500 && plane_->Observe().sessions_active > 0; ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    EXPECT_EQ(plane_->Observe().sessions_active, 0);
-  }
-
-  const base::SystemClock clock_{};
-  std::unique_ptr<SnatDataPlane> plane_;
-  Endpoint vip_;
-  PlanService service_;
-  uint64_t revision_ = 0;
-};
+using SnatRelayTest = SnatPlaneTest;
 
 INSTANTIATE_TEST_SUITE_P(Engines, SnatRelayTest,
                          testing::Values(uring::Engine::kIoUring, uring::Engine::kEpoll),
@@ -226,26 +166,6 @@ TEST_P(SnatRelayTest, ForwardsAResetOfTheClient) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   EXPECT_TRUE(reset_seen);
-}
-
-TEST_P(SnatRelayTest, QueuesClientsAtTheServersLimitInOrder) {
-  Server server(EchoAfterFin("one"));
-  AddServer("one", server.endpoint());
-  service_.servers[0].connections_max = 1;
-  Apply();
-  UniqueFd first = Connect(vip_);
-  WriteAll(first.get(), "first");
-  while (Observed().servers.at(0).connections_total == 0) std::this_thread::yield();
-  const UniqueFd second = Connect(vip_);
-  WriteAll(second.get(), "second");
-  ::shutdown(second.get(), SHUT_WR);
-  while (Observed().queue_length == 0) std::this_thread::yield();
-  EXPECT_LE(server.accepted(), 1);
-  ::shutdown(first.get(), SHUT_WR);
-  EXPECT_EQ(ReadAll(first.get()), "first|one");
-  EXPECT_EQ(ReadAll(second.get()), "second|one");
-  WaitForNoSessions();
-  EXPECT_EQ(Observed().queue_length, 0);
 }
 
 TEST_P(SnatRelayTest, RefusesClientsBeyondTheVipsLimit) {
