@@ -167,6 +167,7 @@ class Shard {
   void ArmMailbox();
   void ReadMailbox();
   void Handle(UpdatePlan& update);
+  void JoinTurns(const SnatPlan& before);
   void Handle(ServeQueue& message);
   void Handle(StopAccepting& message);
   void Handle(StopSessions& message);

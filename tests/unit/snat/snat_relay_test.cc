@@ -67,6 +67,20 @@ TEST_P(SnatRelayTest, SpreadsByWeight) {
 }
 
 // Without the effective capabilities of the calling thread, which alone has them taken away.
+TEST_P(SnatRelayTest, AServerThatComesBackGetsItsShareAndNoBurst) {
+  Server one(EchoAfterFin("one"));
+  Server two(EchoAfterFin("two"));
+  AddServer("one", one.endpoint());
+  AddServer("two", two.endpoint());
+  service_.servers[1].eligibility = model::Eligibility::kNone;
+  Apply();
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(Ask("x"), "x|one");
+  service_.servers[1].eligibility = model::Eligibility::kAll;
+  Apply();
+  for (int i = 0; i < 40; ++i) Ask("x");
+  EXPECT_NEAR(two.accepted(), 20, 4);  // a turn of either shard, begun anywhere
+}
+
 TEST_P(SnatRelayTest, TransparencyWithoutItsCapabilityIsToldAtOnce) {
   service_.client_address = model::ClientAddress::kTransparent;
   AddServer("one", {Loopback(), FreePort()});
