@@ -337,7 +337,7 @@ DecodeResult DecodeManifests(absl::string_view text, const std::string& file,
   for (const YamlChunk& chunk : SplitYamlDocuments(text)) {
     std::shared_ptr<const DecodeResult> document = FindOrDecode(chunk.text, file, cache, used);
     Append(*document, chunk.first_line - 1, &total);
-    Remember(chunk.text, std::move(document), cache, &used);
+    Remember(chunk.text, document, cache, &used);
   }
   if (cache != nullptr) *cache = std::move(used);
   return total;
