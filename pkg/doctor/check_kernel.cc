@@ -80,7 +80,7 @@ void CheckBpf(const HostTree& tree, const Probes& probes, const Wanted& wanted,
                                      disabled != 0 ? ", kernel.unprivileged_bpf_disabled is "
                                                    : ", unprivileged BPF is allowed: ",
                                      disabled, "): mode DR is not possible here"),
-                        "grant CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN, or run as root"});
+                        "grant CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, or run as root"});
   }
   for (const absl::string_view line : absl::StrSplit(tree.Read("/proc/self/mounts"), '\n')) {
     const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');

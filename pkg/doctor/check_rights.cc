@@ -21,7 +21,9 @@ enum Capability {
   kNetAdmin = 12,
   kNetRaw = 13,
   kIpcLock = 14,
-  kSysAdmin = 21
+  kSysAdmin = 21,
+  kPerfmon = 38,
+  kBpf = 39
 };
 
 uint64_t EffectiveCapabilities(const HostTree& tree) {
@@ -88,9 +90,10 @@ void CheckRights(const HostTree& tree, const Wanted& wanted, Findings& findings)
   AddRight(Holds(held, kNetAdmin) || Holds(held, kNetRaw), wanted.transparent,
            "clientAddress Transparent", "neither CAP_NET_ADMIN nor CAP_NET_RAW",
            "grant CAP_NET_ADMIN, or use clientAddress ProxyProtocolV2", findings);
-  // CAP_SYS_ADMIN holds CAP_BPF (capabilities(7)); it reads the rings back after a restart.
-  AddRight(Holds(held, kNetAdmin) && Holds(held, kSysAdmin), wanted.direct_routing, "mode DR",
-           "it takes CAP_NET_ADMIN, CAP_SYS_ADMIN and CAP_BPF",
+  // CAP_SYS_ADMIN holds the two others (capabilities(7)).
+  const bool may_load = Holds(held, kSysAdmin) || (Holds(held, kBpf) && Holds(held, kPerfmon));
+  AddRight(Holds(held, kNetAdmin) && may_load, wanted.direct_routing, "mode DR",
+           "it takes CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON",
            "run as root, or grant these capabilities", findings);
   AddRight(Holds(held, kNetRaw) || PingAllowed(tree), wanted.icmp, "ICMP health checks",
            "no CAP_NET_RAW, and net.ipv4.ping_group_range leaves this group out",

@@ -5,21 +5,12 @@ import signal
 import time
 
 from harness.case import LabCase
-from harness.direct import CLIENT4, VIP4, VIP6, DirectFairlead, DirectLab
+from harness.direct import CLIENT4, VIP4, VIP6, DirectFairlead, DirectLab, dr_vip
 from harness.fairlead import vip
 from harness.load import Load, load_once
 from harness.netns import SERVERS
 from harness.servers import Nginx
 from harness.wait import wait_until
-
-
-def dr_vip(servers=SERVERS, **spec):
-    """The IPv6 servers are the same hosts by their other address."""
-    inline = [server if isinstance(server, dict) else {"name": server} for server in servers]
-    both = inline + [{**server, "name": f"{server['name']}-6",
-                      "address": f"fd02::1{server['name'].removeprefix('srv')}"}
-                     for server in inline if server["name"] in SERVERS]
-    return vip("web", addresses=(VIP4, VIP6), servers=both, mode="DR", **spec)
 
 
 class DirectTest(LabCase):

@@ -1,8 +1,11 @@
 #include "tests/packet/program_test.h"
 
 #include <bpf/bpf.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -21,6 +24,7 @@ void AddressWords(const net::IpAddress& address, uint32_t words[4]) {
 
 LoadedProgram* ProgramTest::loaded_ = nullptr;
 KernelMapStore* ProgramTest::store_ = nullptr;
+std::string* ProgramTest::directory_ = nullptr;
 std::string ProgramTest::refusal_;
 
 void ProgramTest::SetUpTestSuite() {
@@ -30,7 +34,11 @@ void ProgramTest::SetUpTestSuite() {
     return;
   }
   loaded_ = new LoadedProgram(*std::move(loaded));
-  auto store = KernelMapStore::Create(std::move(loaded_->maps));
+  char directory[] = "/tmp/fairlead-bpffs-XXXXXX";
+  ASSERT_NE(::mkdtemp(directory), nullptr) << std::strerror(errno);
+  directory_ = new std::string(directory);
+  ASSERT_EQ(::mount("bpf", directory, "bpf", 0, nullptr), 0) << std::strerror(errno);
+  auto store = KernelMapStore::Create(std::move(loaded_->maps), directory);
   ASSERT_TRUE(store.ok()) << store.status();
   store_ = store->release();
 }
@@ -38,6 +46,10 @@ void ProgramTest::SetUpTestSuite() {
 void ProgramTest::TearDownTestSuite() {
   delete std::exchange(store_, nullptr);
   delete std::exchange(loaded_, nullptr);
+  if (directory_ == nullptr) return;
+  ::umount(directory_->c_str());
+  ::rmdir(directory_->c_str());
+  delete std::exchange(directory_, nullptr);
 }
 
 void ProgramTest::SetUp() {

@@ -71,6 +71,7 @@ class ProgramTest : public testing::Test {
  private:
   static LoadedProgram* loaded_;
   static KernelMapStore* store_;
+  static std::string* directory_;  // a bpffs of the test's own, for the rings
   static std::string refusal_;
   ReasonCounts reasons_before_{};
   std::vector<bpf::DrServerCounts> servers_before_;

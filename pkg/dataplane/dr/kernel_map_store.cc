@@ -2,12 +2,14 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <linux/bpf.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,6 +22,8 @@ constexpr size_t kPortGroupsBytes =
     sizeof(bpf::DrPortGroup) * bpf::kDrPortTables * bpf::kDrPortGroupsPerTable;
 constexpr size_t kFlowsBytes = sizeof(bpf::DrFlowBucket) * bpf::kDrFlowBuckets;
 constexpr uint32_t kSlotsPerGroup = sizeof(bpf::DrRingGroup) / sizeof(uint16_t);
+
+constexpr char kRingPrefix[] = "ring-";
 
 const char* MapOf(RingKind kind) { return kind == RingKind::kPresent ? "rings" : "bases"; }
 
@@ -38,6 +42,15 @@ absl::StatusOr<base::UniqueFd> MakeRing(absl::Span<const uint16_t> slots) {
     return base::LastErrnoStatus("fill a ring map");
   }
   return ring;
+}
+
+absl::StatusOr<bpf_map_info> InfoOf(int ring) {
+  bpf_map_info info{};
+  uint32_t info_bytes = sizeof(info);
+  if (bpf_obj_get_info_by_fd(ring, &info, &info_bytes) != 0) {
+    return base::LastErrnoStatus("ask what a ring is");
+  }
+  return info;
 }
 
 absl::StatusOr<size_t> PossibleCpus() {
@@ -91,14 +104,15 @@ absl::StatusOr<MappedArray> MappedArray::Map(int fd, size_t bytes) {
   return array;
 }
 
-absl::StatusOr<std::unique_ptr<KernelMapStore>> KernelMapStore::Create(MapDescriptors maps) {
+absl::StatusOr<std::unique_ptr<KernelMapStore>> KernelMapStore::Create(MapDescriptors maps,
+                                                                       std::string directory) {
   for (const char* name : {"tables", "port_groups", "flows", "rings", "bases", "devices",
                            "server_counts", "reasons", "turns"}) {
     if (maps.find(name) == maps.end()) {
       return absl::NotFoundError(absl::StrCat("the BPF map \"", name, "\" is missing"));
     }
   }
-  std::unique_ptr<KernelMapStore> store(new KernelMapStore);
+  std::unique_ptr<KernelMapStore> store(new KernelMapStore(std::move(directory)));
   store->maps_ = std::move(maps);
   const struct {
     const char* name;
@@ -112,7 +126,39 @@ absl::StatusOr<std::unique_ptr<KernelMapStore>> KernelMapStore::Create(MapDescri
     if (!array.ok()) return array.status();
     *map.array = *std::move(array);
   }
+  if (absl::Status status = store->RemoveStrayRings(); !status.ok()) return status;
   return store;
+}
+
+// A process that ended between pinning and putting in, or between replacing and taking away.
+absl::Status KernelMapStore::RemoveStrayRings() {
+  std::set<std::string> in_use;
+  for (const RingKind kind : {RingKind::kPresent, RingKind::kBase}) {
+    for (uint32_t service = 0; service < bpf::kDrServices; ++service) {
+      const absl::StatusOr<uint32_t> id = RingId(kind, service);
+      if (!id.ok()) return id.status();
+      if (*id != 0) in_use.insert(absl::StrCat(kRingPrefix, *id));
+    }
+  }
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(directory_.c_str()), &::closedir);
+  if (stream == nullptr) return base::LastErrnoStatus(absl::StrCat("read ", directory_));
+  while (const dirent* entry = ::readdir(stream.get())) {
+    const std::string name = entry->d_name;
+    if (name.rfind(kRingPrefix, 0) != 0 || in_use.count(name) != 0) continue;
+    ::unlink(absl::StrCat(directory_, "/", name).c_str());
+  }
+  return absl::OkStatus();
+}
+
+std::string KernelMapStore::RingPath(uint32_t id) const {
+  return absl::StrCat(directory_, "/", kRingPrefix, id);
+}
+
+absl::StatusOr<uint32_t> KernelMapStore::RingId(RingKind kind, uint32_t service) const {
+  uint32_t id = 0;
+  if (bpf_map_lookup_elem(Fd(MapOf(kind)), &service, &id) == 0) return id;
+  if (errno == ENOENT) return 0;
+  return base::LastErrnoStatus("find a ring");
 }
 
 bpf::DrTables& KernelMapStore::tables() { return *static_cast<bpf::DrTables*>(tables_.data()); }
@@ -128,38 +174,44 @@ absl::Span<bpf::DrFlowBucket> KernelMapStore::flows() {
 
 absl::Status KernelMapStore::SetRing(RingKind kind, uint32_t service,
                                      absl::Span<const uint16_t> slots) {
+  const absl::StatusOr<uint32_t> before = RingId(kind, service);
+  if (!before.ok()) return before.status();
   if (slots.empty()) {
+    if (*before == 0) return absl::OkStatus();
     if (bpf_map_delete_elem(Fd(MapOf(kind)), &service) != 0 && errno != ENOENT) {
       return base::LastErrnoStatus("take out a ring");
     }
+    ::unlink(RingPath(*before).c_str());
     return absl::OkStatus();
   }
   const absl::StatusOr<base::UniqueFd> ring = MakeRing(slots);
   if (!ring.ok()) return ring.status();
   const int fd = ring->get();
+  const absl::StatusOr<bpf_map_info> info = InfoOf(fd);
+  if (!info.ok()) return info.status();
+  const std::string path = RingPath(info->id);
+  if (bpf_obj_pin(fd, path.c_str()) != 0) return base::LastErrnoStatus("pin a ring");
   if (bpf_map_update_elem(Fd(MapOf(kind)), &service, &fd, BPF_ANY) != 0) {
-    return base::LastErrnoStatus("put in a ring");
+    const absl::Status status = base::LastErrnoStatus("put in a ring");
+    ::unlink(path.c_str());
+    return status;
   }
+  if (*before != 0) ::unlink(RingPath(*before).c_str());
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<uint16_t>> KernelMapStore::GetRing(RingKind kind, uint32_t service) {
-  uint32_t id = 0;
-  if (bpf_map_lookup_elem(Fd(MapOf(kind)), &service, &id) != 0) {
-    if (errno == ENOENT) return std::vector<uint16_t>();
-    return base::LastErrnoStatus("find a ring");
-  }
-  const base::UniqueFd ring(bpf_map_get_fd_by_id(id));
-  if (!ring.valid()) return base::LastErrnoStatus("open a ring (needs CAP_SYS_ADMIN)");
-  bpf_map_info info{};
-  uint32_t info_bytes = sizeof(info);
-  if (bpf_obj_get_info_by_fd(ring.get(), &info, &info_bytes) != 0) {
-    return base::LastErrnoStatus("ask for the size of a ring");
-  }
-  std::vector<uint32_t> keys(info.max_entries);
-  std::vector<uint16_t> slots(size_t{info.max_entries} * kSlotsPerGroup);
+  const absl::StatusOr<uint32_t> id = RingId(kind, service);
+  if (!id.ok()) return id.status();
+  if (*id == 0) return std::vector<uint16_t>();
+  const base::UniqueFd ring(bpf_obj_get(RingPath(*id).c_str()));
+  if (!ring.valid()) return base::LastErrnoStatus(absl::StrCat("open ", RingPath(*id)));
+  const absl::StatusOr<bpf_map_info> info = InfoOf(ring.get());
+  if (!info.ok()) return info.status();
+  std::vector<uint32_t> keys(info->max_entries);
+  std::vector<uint16_t> slots(size_t{info->max_entries} * kSlotsPerGroup);
   uint32_t last_key = 0;
-  uint32_t count = info.max_entries;
+  uint32_t count = info->max_entries;
   LIBBPF_OPTS(bpf_map_batch_opts, batch);
   if (bpf_map_lookup_batch(ring.get(), nullptr, &last_key, keys.data(), slots.data(), &count,
                            &batch) != 0 &&

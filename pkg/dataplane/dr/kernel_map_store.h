@@ -1,7 +1,17 @@
 // KernelMapStore: the maps of the loaded program. Tables, ports and flows are mapped into memory.
+//
+// A ring is an inner map, which can be found in its outer map by its identifier alone, and to open
+// it by that takes CAP_SYS_ADMIN. So each ring in use is pinned under its identifier:
+//
+//   <directory>/ring-<identifier of the map>
+//
+// It is pinned before it is put in and taken away after it was replaced: what is in use is there
+// whenever this process ends.
 #pragma once
 
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -28,8 +38,10 @@ class MappedArray {
 
 class KernelMapStore final : public MapStore {
  public:
-  // Owns the descriptors from here on. Errors: a map is missing or has another layout.
-  static absl::StatusOr<std::unique_ptr<KernelMapStore>> Create(MapDescriptors maps);
+  // Owns the descriptors from here on. `directory` is in a bpffs; rings there that are in no map
+  // are taken away. Errors: a map is missing or has another layout.
+  static absl::StatusOr<std::unique_ptr<KernelMapStore>> Create(MapDescriptors maps,
+                                                                std::string directory);
 
   bpf::DrTables& tables() override;
   absl::Span<bpf::DrPortGroup> port_groups() override;
@@ -45,9 +57,14 @@ class KernelMapStore final : public MapStore {
   const MapDescriptors& maps() const { return maps_; }
 
  private:
-  KernelMapStore() = default;
+  explicit KernelMapStore(std::string directory) : directory_(std::move(directory)) {}
   int Fd(const char* name) const { return maps_.at(name).get(); }
+  std::string RingPath(uint32_t id) const;
+  // The identifier of a service's ring; 0 = it has none.
+  absl::StatusOr<uint32_t> RingId(RingKind kind, uint32_t service) const;
+  absl::Status RemoveStrayRings();
 
+  const std::string directory_;
   MapDescriptors maps_;
   MappedArray tables_;
   MappedArray port_groups_;

@@ -21,6 +21,7 @@
 #include "absl/strings/strip.h"
 #include "pkg/base/errno_status.h"
 #include "pkg/base/log.h"
+#include "pkg/dataplane/dr/capabilities.h"
 
 namespace fairlead::dataplane::dr {
 namespace {
@@ -50,7 +51,8 @@ absl::Status EnsureBpffs(const std::string& directory) {
   if (::mount("bpf", kSystemBpffs, "bpf", 0, "mode=0700") == 0) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat(base::LastErrnoStatus("mount a bpffs at /sys/fs/bpf").message(),
-                   "; in a container mount the host's: docker run -v /sys/fs/bpf:/sys/fs/bpf"));
+                   "; let root mount it once (mount -t bpf bpf /sys/fs/bpf), and give it to a "
+                   "container: docker run -v /sys/fs/bpf:/sys/fs/bpf"));
 }
 
 absl::Status MakeDirectory(const std::string& path) {
@@ -117,6 +119,7 @@ const char* AttachModeName(AttachMode mode) {
 }
 
 absl::StatusOr<std::unique_ptr<ProgramLoader>> ProgramLoader::Create(std::string directory) {
+  if (absl::Status status = CheckCapabilities(); !status.ok()) return status;
   if (absl::Status status = EnsureBpffs(directory); !status.ok()) return status;
   if (absl::Status status = MakeDirectory(directory); !status.ok()) return status;
   absl::StrAppend(&directory, "/v", uint32_t{bpf::kDrLayoutVersion});
@@ -142,7 +145,7 @@ absl::Status ProgramLoader::Load() {
   if (!adopted_) {
     if (absl::Status status = PinMaps(loaded->maps, directory_); !status.ok()) return status;
   }
-  auto store = KernelMapStore::Create(std::move(loaded->maps));
+  auto store = KernelMapStore::Create(std::move(loaded->maps), directory_);
   if (!store.ok()) return store.status();
   store_ = *std::move(store);
   return absl::OkStatus();

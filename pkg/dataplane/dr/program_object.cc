@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "pkg/base/errno_status.h"
 #include "pkg/dataplane/dr/bpf/dr_maps.h"
+#include "pkg/dataplane/dr/capabilities.h"
 
 // The generated skeleton names the type of the program's global variable without a namespace.
 using fairlead::dataplane::dr::bpf::DrTables;  // NOLINT(misc-unused-using-decls)
@@ -45,9 +46,11 @@ using Skeleton = std::unique_ptr<dr_bpf, Destroy>;
 absl::Status LoadError(int error) {
   std::string advice;
   if (error == EPERM || error == EACCES) {
-    advice =
-        "; loading BPF needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN, and a seccomp "
-        "profile that lets bpf(2) through";
+    const absl::Status capabilities = CheckCapabilities();
+    advice = capabilities.ok()
+                 ? "; the capabilities are there: a seccomp profile, or a user namespace, does not "
+                   "let bpf(2) through"
+                 : absl::StrCat("; ", capabilities.message());
   } else if (error == EINVAL || error == E2BIG) {
     advice = "; mode DR needs Linux 5.12 or later";
   } else if (error == ENOMEM) {

@@ -11,12 +11,21 @@ import os
 import shutil
 import subprocess
 
-from .fairlead import Fairlead
+from .fairlead import Fairlead, vip
 from .netns import SERVERS, Lab, command, server_address
 
 VIP4 = "10.2.0.100"
 VIP6 = "fd02::100"
 CLIENT4 = "10.2.0.2"
+
+
+def dr_vip(servers=SERVERS, **spec):
+    """The IPv6 servers are the same hosts by their other address."""
+    inline = [server if isinstance(server, dict) else {"name": server} for server in servers]
+    both = inline + [{**server, "name": f"{server['name']}-6",
+                      "address": f"fd02::1{server['name'].removeprefix('srv')}"}
+                     for server in inline if server["name"] in SERVERS]
+    return vip("web", addresses=(VIP4, VIP6), servers=both, mode="DR", **spec)
 
 
 class DirectLab(Lab):

@@ -117,6 +117,12 @@ TEST_F(VipsTest, ModeDrNeedsRightsAndNoPort) {
   vip().mode = model::Mode::kDr;
   vip().addresses = {*net::IpAddress::Parse("fd01::100")};
   host_.Write("/proc/net/tcp", kTableHead + Row("00000000:0050", "0A", 7001));
+  host_.WriteStatus("000000c000001000", 0);  // CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF
+  EXPECT_THAT(host_.About("mode DR"), ElementsAre("ok: possible"));
+  for (const char* too_few : {"000000c000000000", "0000008000001000", "0000004000001000"}) {
+    host_.WriteStatus(too_few, 0);
+    EXPECT_THAT(host_.About("mode DR"), ElementsAre(StartsWith("problem: "))) << too_few;
+  }
   host_.WriteStatus("0000000000000000", 0);
   host_.probes.bpf_error = EPERM;
   EXPECT_THAT(Told(), ElementsAre(HasSubstr("ip address add fd01::100/128 dev INTERFACE "

@@ -22,7 +22,7 @@ namespace fairlead::dataplane::dr::bpf {
 #endif
 
 // Of everything below; another version's maps are not adopted.
-DR_CONSTANT(kDrLayoutVersion, 1);
+DR_CONSTANT(kDrLayoutVersion, 2);
 
 // Two halves of 1,024: user space fills the idle one, then `DrConfig.vip_half` names it. 64 pairs
 // of address and protocol find a collision-free seed in 8 tries at the mean (e^-2).
