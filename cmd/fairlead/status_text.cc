@@ -357,6 +357,14 @@ std::string Notices(const json& status, const StatusTextOptions& options) {
   }
   const std::string engine_reason = TextOf(ObjectOf(status, "plane"), "engineReason");
   if (!engine_reason.empty()) add("engine", Style::kWarning, engine_reason);
+  for (const json& interface : ListOf(ObjectOf(status, "plane"), "xdpInterfaces")) {
+    const std::string reason = TextOf(interface, "reason");
+    if (reason.empty() && FlagOf(interface, "verified"))
+      continue;  // the fastest mode, and it works
+    add("direct routing", Style::kWarning,
+        absl::StrCat(TextOf(interface, "name"), " is in mode ", TextOf(interface, "mode"), ", ",
+                     TextOf(interface, "verification"), reason.empty() ? "" : "; ", reason));
+  }
   for (const json& object : ListOf(status, "staleObjects")) {
     if (!object.is_string()) continue;
     add("stale", Style::kWarning,

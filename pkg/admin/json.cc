@@ -157,8 +157,11 @@ Json FindingList(const ControlView& view) {
 Json InterfacesToJson(const dataplane::PlaneObservation& plane) {
   Json interfaces = Json::array();
   for (const dataplane::InterfaceObservation& interface : plane.interfaces) {
-    interfaces.push_back(
-        {{"name", interface.name}, {"mode", interface.mode}, {"reason", interface.reason}});
+    interfaces.push_back({{"name", interface.name},
+                          {"mode", interface.mode},
+                          {"reason", interface.reason},
+                          {"verified", interface.verified},
+                          {"verification", interface.verification}});
   }
   return interfaces;
 }

@@ -206,9 +206,14 @@ void Counter(const char* name, const char* help, uint64_t value, MetricsWriter* 
 void WriteXdp(const dataplane::PlaneObservation& plane, MetricsWriter* writer) {
   if (plane.interfaces.empty() && plane.packets.empty()) return;
   writer->Family("fairlead_xdp_interface_info", MetricType::kGauge,
-                 "Always 1; an interface that mode DR forwards on, in which mode of XDP.");
+                 "Always 1; an interface that mode DR forwards on, in which mode of XDP, or tc.");
   for (const dataplane::InterfaceObservation& interface : plane.interfaces) {
     writer->Sample({{"interface", interface.name}, {"mode", interface.mode}}, uint64_t{1});
+  }
+  writer->Family("fairlead_xdp_interface_verified", MetricType::kGauge,
+                 "1 when a real packet came in and went out by the program in that mode.");
+  for (const dataplane::InterfaceObservation& interface : plane.interfaces) {
+    writer->Sample({{"interface", interface.name}}, uint64_t{interface.verified ? 1U : 0U});
   }
   writer->Family("fairlead_xdp_packets_not_forwarded_total", MetricType::kCounter,
                  "Packets that mode DR passed to the host's stack or dropped, by reason.");

@@ -97,8 +97,11 @@ struct ServiceObservation {
 // An interface whose packets a program of ours looks at (DR).
 struct InterfaceObservation {
   std::string name;
-  std::string mode;    // "native", "native, one buffer", "generic"
+  std::string mode;    // of XDP: "native", "generic"; or "tc", "tc, filter"
   std::string reason;  // why no faster one; "" when there is none
+  // A real packet came in by the program and went out by it in this mode.
+  bool verified = false;
+  std::string verification;  // who answered it, or why nobody did yet
 };
 
 // Packets that were not forwarded (DR), since the maps were made.

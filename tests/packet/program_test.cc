@@ -23,12 +23,13 @@ void AddressWords(const net::IpAddress& address, uint32_t words[4]) {
 }  // namespace
 
 LoadedProgram* ProgramTest::loaded_ = nullptr;
+LoadedProgram* ProgramTest::loaded_tc_ = nullptr;
 KernelMapStore* ProgramTest::store_ = nullptr;
 std::string* ProgramTest::directory_ = nullptr;
 std::string ProgramTest::refusal_;
 
 void ProgramTest::SetUpTestSuite() {
-  absl::StatusOr<LoadedProgram> loaded = LoadProgram(FrameBuffers::kOne, {});
+  absl::StatusOr<LoadedProgram> loaded = LoadProgram(ProgramKind::kXdp, {});
   if (!loaded.ok()) {
     refusal_ = std::string(loaded.status().message());
     return;
@@ -41,11 +42,15 @@ void ProgramTest::SetUpTestSuite() {
   auto store = KernelMapStore::Create(std::move(loaded_->maps), directory);
   ASSERT_TRUE(store.ok()) << store.status();
   store_ = store->release();
+  absl::StatusOr<LoadedProgram> tc = LoadProgram(ProgramKind::kTc, store_->maps());
+  ASSERT_TRUE(tc.ok()) << tc.status();
+  loaded_tc_ = new LoadedProgram(*std::move(tc));
 }
 
 void ProgramTest::TearDownTestSuite() {
   delete std::exchange(store_, nullptr);
   delete std::exchange(loaded_, nullptr);
+  delete std::exchange(loaded_tc_, nullptr);
   if (directory_ == nullptr) return;
   ::umount(directory_->c_str());
   ::rmdir(directory_->c_str());
@@ -61,6 +66,7 @@ void ProgramTest::SetUp() {
     group = {};
   }
   for (bpf::DrFlowBucket& bucket : store_->flows()) bucket = {};
+  for (bpf::DrProbe& probe : store_->probes()) probe = {};
   std::copy_n(kVipSeed, 2, tables().config.vip_seed[0]);
   tables().config.fragment_key[0] = 0x1111;
   tables().config.fragment_key[1] = 0x2222;
@@ -141,13 +147,19 @@ void ProgramTest::MakeDirty(uint32_t index, uint16_t before, uint16_t after) {
   FillRing(RingKind::kPresent, index, static_cast<uint16_t>(after | bpf::kDrSlotDirty));
 }
 
-Outcome ProgramTest::Run(const Bytes& frame) {
+Outcome ProgramTest::Run(const Bytes& frame) { return RunProgram(loaded_->program.get(), frame); }
+
+Outcome ProgramTest::RunTc(const Bytes& frame) {
+  return RunProgram(loaded_tc_->program.get(), frame);
+}
+
+Outcome ProgramTest::RunProgram(int program, const Bytes& frame) {
   Outcome outcome;
   outcome.frame.resize(4096);
   LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_out = outcome.frame.data(),
               .data_size_in = static_cast<uint32_t>(frame.size()),
               .data_size_out = static_cast<uint32_t>(outcome.frame.size()), .repeat = 1);
-  const int result = bpf_prog_test_run_opts(loaded_->program.get(), &options);
+  const int result = bpf_prog_test_run_opts(program, &options);
   EXPECT_EQ(result, 0) << std::strerror(errno);
   outcome.verdict = options.retval;
   outcome.frame.resize(options.data_size_out);

@@ -57,7 +57,10 @@ class ProgramTest : public testing::Test {
   // The ring moved every slot from server `before` to `after`, within the window.
   void MakeDirty(uint32_t service, uint16_t before, uint16_t after);
 
+  // By XDP's entry of the program.
   Outcome Run(const Bytes& frame);
+  // By tc's; the verdict is one of linux/pkt_cls.h.
+  Outcome RunTc(const Bytes& frame);
   // 0 = not forwarded to a real server, or some byte of the frame is wrong (a test failure).
   int ServerOf(const Bytes& frame);
   // Not forwarded, no byte changed, counted once under `reason`. By the macros below.
@@ -69,7 +72,10 @@ class ProgramTest : public testing::Test {
   std::vector<uint64_t> Flows();
 
  private:
+  static Outcome RunProgram(int program, const Bytes& frame);
+
   static LoadedProgram* loaded_;
+  static LoadedProgram* loaded_tc_;  // with the same maps
   static KernelMapStore* store_;
   static std::string* directory_;  // a bpffs of the test's own, for the rings
   static std::string refusal_;

@@ -42,6 +42,12 @@ std::array<uint64_t, 2> RandomSecret() {
   return secret;
 }
 
+void LogAttached(const char* what, const std::string& interface, const Attachment& attachment) {
+  base::LogInfo(what, {{"interface", interface},
+                       {"mode", AttachModeName(attachment.mode)},
+                       {"reason", attachment.reason}});
+}
+
 ServiceOutcome OutcomeOf(const PlanService& service) {
   ServiceOutcome outcome;
   outcome.service_id = service.id;
@@ -95,16 +101,23 @@ void DrDataPlane::Stop(absl::Duration /*grace*/) {
 }
 
 void DrDataPlane::Run() {
+  absl::Duration turn = kTurn;
   while (true) {
     std::array<pollfd, 2> wait = {pollfd{stop_.get(), POLLIN, 0},
                                   pollfd{netlink_->changes_fd(), POLLIN, 0}};
-    ::poll(wait.data(), wait.size(), static_cast<int>(absl::ToInt64Milliseconds(kTurn)));
+    ::poll(wait.data(), wait.size(), static_cast<int>(absl::ToInt64Milliseconds(turn)));
     if (wait[0].revents != 0) return;
     base::MutexLock lock(&mutex_);
-    if (wait[1].revents != 0) netlink_->DrainChanges();
+    turn = kTurn;
+    const bool changed = wait[1].revents != 0 && netlink_->DrainChanges();
     if (loader_ == nullptr) continue;  // what does not load is tried again by the controller
-    Reconcile();
     const absl::Duration now = clock_.Monotonic();
+    if (changed || now >= next_round_) {
+      next_round_ = now + kTurn;
+      Reconcile();
+    }
+    VerifyPaths(now);
+    if (verifier_->busy()) turn = PathVerifier::kBusyTurn;
     if (now < next_tick_) continue;
     next_tick_ = now + MapWriter::kTickInterval;
     if (absl::Status status = writer_->Tick(now); !status.ok()) {
@@ -138,11 +151,12 @@ absl::Status DrDataPlane::Load() {
   auto writer = std::make_unique<MapWriter>((*loader)->store(), RandomSecret());
   if (absl::Status status = writer->Adopt(); !status.ok()) return status;
   base::LogInfo((*loader)->adopted() ? "the forwarding of a former process is adopted"
-                                     : "the XDP program is loaded",
+                                     : "the program is loaded",
                 {{"directory", options_.bpf_directory}});
   loader_ = *std::move(loader);
   if (loader_->adopted()) settled_at_ = clock_.Monotonic() + kSettleTime;
   writer_ = std::move(writer);
+  verifier_ = std::make_unique<PathVerifier>(loader_->store());
   unloaded_ = false;
   return absl::OkStatus();
 }
@@ -150,6 +164,7 @@ absl::Status DrDataPlane::Load() {
 absl::Status DrDataPlane::Unload() {
   if (unloaded_) return absl::OkStatus();
   writer_.reset();
+  verifier_.reset();
   loader_.reset();
   links_.clear();
   problems_.clear();
@@ -226,6 +241,7 @@ absl::Status DrDataPlane::WriteInterfaces() {
     if (found != ifindex_at.end()) {
       const MacAddress& mac = neighbours_->FindLink(found->second)->mac;
       std::memcpy(wanted.mac, mac.data(), mac.size());
+      wanted.ifindex = found->second;
     }
     if (std::memcmp(&wanted, &tables.interfaces[place], sizeof(wanted)) == 0) continue;
     result.Update(loader_->store().SetDevice(place, found == ifindex_at.end() ? 0 : found->second));
@@ -237,24 +253,48 @@ absl::Status DrDataPlane::WriteInterfaces() {
 absl::Status DrDataPlane::AttachInterfaces() {
   absl::Status result;
   std::set<uint32_t> ifindexes;
-  std::map<std::string, Attachment> attachments;
+  std::map<uint32_t, Attachment> attachments;
   for (const auto& [ifindex, name] : interfaces_) {
     ifindexes.insert(ifindex);
-    const absl::StatusOr<Attachment> attachment = loader_->Attach(ifindex);
+    const absl::StatusOr<Attachment> attachment = loader_->AttachTo(ifindex);
     if (!attachment.ok()) {
       result.Update(absl::FailedPreconditionError(absl::StrCat(
-          "the XDP program is not attached to ", name, ": ", attachment.status().message())));
+          "the program is not attached to ", name, ": ", attachment.status().message())));
       continue;
     }
-    attachments[name] = *attachment;
-    if (attachments_.count(name) != 0) continue;
-    base::LogInfo("XDP program attached", {{"interface", name},
-                                           {"mode", AttachModeName(attachment->mode)},
-                                           {"reason", attachment->reason}});
+    attachments[ifindex] = *attachment;
+    verifier_->Watch(ifindex, attachment->mode, neighbours_->ProbeTargets(ifindex));
+    if (attachments_.count(ifindex) == 0) LogAttached("program attached", name, *attachment);
+  }
+  for (const auto& [ifindex, attachment] : attachments_) {
+    if (attachments.count(ifindex) == 0) verifier_->Forget(ifindex);
   }
   loader_->DetachOthers(ifindexes);
   attachments_ = std::move(attachments);
   return result;
+}
+
+void DrDataPlane::VerifyPaths(absl::Duration now) {
+  for (const PathVerifier::Failure& failure : verifier_->Turn(now)) {
+    const std::string& name = interfaces_[failure.ifindex];
+    const Link* link = neighbours_->FindLink(failure.ifindex);
+    std::string reason = failure.reason;
+    const Attachment before = attachments_[failure.ifindex];
+    if (link != nullptr && link->kind == "veth" && before.mode == AttachMode::kNative) {
+      absl::StrAppend(&reason, "; has the other end of this veth an XDP program?");
+    }
+    const absl::StatusOr<Attachment> next = loader_->Descend(failure.ifindex, reason);
+    if (!next.ok()) {
+      base::LogWarning("no mode is left for an interface whose frames are lost",
+                       {{"interface", name},
+                        {"mode", AttachModeName(before.mode)},
+                        {"reason", std::string(next.status().message())}});
+      continue;
+    }
+    attachments_[failure.ifindex] = *next;
+    verifier_->Watch(failure.ifindex, next->mode, neighbours_->ProbeTargets(failure.ifindex));
+    LogAttached("an interface left a mode that does not work", name, *next);
+  }
 }
 
 void DrDataPlane::WriteServices(ApplyResult* result) {
@@ -291,8 +331,10 @@ PlaneObservation DrDataPlane::Observe() const {
   PlaneObservation observation;
   observation.applied_revision = plan_->revision;
   if (loader_ == nullptr) return observation;
-  for (const auto& [name, attachment] : attachments_) {
-    observation.interfaces.push_back({name, AttachModeName(attachment.mode), attachment.reason});
+  for (const auto& [ifindex, attachment] : attachments_) {
+    observation.interfaces.push_back({interfaces_.at(ifindex), AttachModeName(attachment.mode),
+                                      attachment.reason, verifier_->verified(ifindex),
+                                      verifier_->StateOf(ifindex)});
   }
   const auto reasons = loader_->store().Reasons();
   for (size_t i = 0; reasons.ok() && i < reasons->size(); ++i) {

@@ -25,6 +25,7 @@
 #include "pkg/dataplane/data_plane.h"
 #include "pkg/dataplane/dr/map_writer.h"
 #include "pkg/dataplane/dr/neighbour_table.h"
+#include "pkg/dataplane/dr/path_verifier.h"
 #include "pkg/dataplane/dr/plan_translation.h"
 #include "pkg/dataplane/dr/program_loader.h"
 #include "pkg/dataplane/dr/rtnetlink.h"
@@ -66,6 +67,7 @@ class DrDataPlane final : public DataPlane {
   std::map<uint32_t, std::string> WantedInterfaces() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WriteInterfaces() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status AttachInterfaces() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void VerifyPaths(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteServices(ApplyResult* result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   ServiceObservation ObserveService(const PlanService& service,
                                     const std::vector<bpf::DrServerCounts>& counts) const
@@ -82,12 +84,14 @@ class DrDataPlane final : public DataPlane {
   std::unique_ptr<NeighbourTable> neighbours_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<ProgramLoader> loader_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<MapWriter> writer_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<PathVerifier> verifier_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   bool unloaded_ ABSL_GUARDED_BY(mutex_) = false;  // nothing of ours is pinned, as we made sure
   ServerLinks links_ ABSL_GUARDED_BY(mutex_);
   std::map<uint32_t, std::string> problems_ ABSL_GUARDED_BY(mutex_);    // by PlanServer::id
   std::map<uint32_t, std::string> interfaces_ ABSL_GUARDED_BY(mutex_);  // by ifindex, their names
-  std::map<std::string, Attachment> attachments_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint32_t, Attachment> attachments_ ABSL_GUARDED_BY(mutex_);  // by ifindex
+  absl::Duration next_round_ ABSL_GUARDED_BY(mutex_);
   absl::Duration next_tick_ ABSL_GUARDED_BY(mutex_);
   // Until then an adopted ring stays while some server of it has not been checked yet: the former
   // process knew which of them were down.

@@ -21,6 +21,7 @@ namespace {
 constexpr size_t kPortGroupsBytes =
     sizeof(bpf::DrPortGroup) * bpf::kDrPortTables * bpf::kDrPortGroupsPerTable;
 constexpr size_t kFlowsBytes = sizeof(bpf::DrFlowBucket) * bpf::kDrFlowBuckets;
+constexpr size_t kProbesBytes = sizeof(bpf::DrProbe) * bpf::kDrInterfaces;
 constexpr uint32_t kSlotsPerGroup = sizeof(bpf::DrRingGroup) / sizeof(uint16_t);
 
 constexpr char kRingPrefix[] = "ring-";
@@ -107,7 +108,7 @@ absl::StatusOr<MappedArray> MappedArray::Map(int fd, size_t bytes) {
 absl::StatusOr<std::unique_ptr<KernelMapStore>> KernelMapStore::Create(MapDescriptors maps,
                                                                        std::string directory) {
   for (const char* name : {"tables", "port_groups", "flows", "rings", "bases", "devices",
-                           "server_counts", "reasons", "turns"}) {
+                           "server_counts", "reasons", "turns", "probes"}) {
     if (maps.find(name) == maps.end()) {
       return absl::NotFoundError(absl::StrCat("the BPF map \"", name, "\" is missing"));
     }
@@ -120,7 +121,8 @@ absl::StatusOr<std::unique_ptr<KernelMapStore>> KernelMapStore::Create(MapDescri
     MappedArray* array;
   } mapped[] = {{"tables", sizeof(bpf::DrTables), &store->tables_},
                 {"port_groups", kPortGroupsBytes, &store->port_groups_},
-                {"flows", kFlowsBytes, &store->flows_}};
+                {"flows", kFlowsBytes, &store->flows_},
+                {"probes", kProbesBytes, &store->probes_}};
   for (const auto& map : mapped) {
     absl::StatusOr<MappedArray> array = MappedArray::Map(store->Fd(map.name), map.bytes);
     if (!array.ok()) return array.status();
@@ -170,6 +172,10 @@ absl::Span<bpf::DrPortGroup> KernelMapStore::port_groups() {
 
 absl::Span<bpf::DrFlowBucket> KernelMapStore::flows() {
   return {static_cast<bpf::DrFlowBucket*>(flows_.data()), bpf::kDrFlowBuckets};
+}
+
+absl::Span<bpf::DrProbe> KernelMapStore::probes() {
+  return {static_cast<bpf::DrProbe*>(probes_.data()), bpf::kDrInterfaces};
 }
 
 absl::Status KernelMapStore::SetRing(RingKind kind, uint32_t service,

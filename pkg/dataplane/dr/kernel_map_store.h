@@ -46,6 +46,7 @@ class KernelMapStore final : public MapStore {
   bpf::DrTables& tables() override;
   absl::Span<bpf::DrPortGroup> port_groups() override;
   absl::Span<bpf::DrFlowBucket> flows() override;
+  absl::Span<bpf::DrProbe> probes() override;
   absl::Status SetRing(RingKind kind, uint32_t service, absl::Span<const uint16_t> slots) override;
   absl::StatusOr<std::vector<uint16_t>> GetRing(RingKind kind, uint32_t service) override;
   absl::Status SetDevice(uint32_t place, uint32_t ifindex) override;
@@ -69,6 +70,7 @@ class KernelMapStore final : public MapStore {
   MappedArray tables_;
   MappedArray port_groups_;
   MappedArray flows_;
+  MappedArray probes_;
 };
 
 }  // namespace fairlead::dataplane::dr

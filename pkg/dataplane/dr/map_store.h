@@ -30,6 +30,9 @@ class MapStore {
   // kDrFlowBuckets. The program changes entries too: read and replace them by atomic operations.
   virtual absl::Span<bpf::DrFlowBucket> flows() = 0;
 
+  // kDrInterfaces. The program changes `stage` too.
+  virtual absl::Span<bpf::DrProbe> probes() = 0;
+
   // Swaps the ring of a service as a whole; none when `slots` is empty, else a power of two of at
   // least kDrRingSlotsMin. Returns when no packet uses the former ring any more (RCU: some 10 ms).
   virtual absl::Status SetRing(RingKind kind, uint32_t service,

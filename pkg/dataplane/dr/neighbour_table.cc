@@ -11,6 +11,9 @@
 namespace fairlead::dataplane::dr {
 namespace {
 
+// Enough to find one that answers.
+constexpr size_t kProbeTargetsMax = 8;
+
 // The interfaces that have the address.
 std::set<std::string> HoldersOf(const net::IpAddress& address) {
   std::set<std::string> names;
@@ -108,6 +111,22 @@ std::set<uint32_t> NeighbourTable::InterfacesOf(const net::IpAddress& vip) {
     if (link != nullptr && link->ethernet) interfaces.insert(Carrier(ifindex));
   }
   return interfaces;
+}
+
+std::vector<ProbeTarget> NeighbourTable::ProbeTargets(uint32_t ifindex) {
+  std::vector<ProbeTarget> targets;
+  const Link* link = FindLink(ifindex);
+  if (link == nullptr) return targets;
+  for (auto known = neighbours_.lower_bound({ifindex, net::IpAddress()});
+       known != neighbours_.end() && known->first.first == ifindex; ++known) {
+    const net::IpAddress& neighbour = known->first.second;
+    if (neighbour.is_multicast()) continue;
+    const absl::StatusOr<Route> route = netlink_.GetRoute(neighbour);
+    if (!route.ok() || !route->source.has_value() || route->ifindex != ifindex) continue;
+    targets.push_back({neighbour, known->second.mac, *route->source, link->mac});
+    if (targets.size() == kProbeTargetsMax) break;
+  }
+  return targets;
 }
 
 const Link* NeighbourTable::FindLink(uint32_t ifindex) const {

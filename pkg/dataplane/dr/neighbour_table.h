@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "pkg/dataplane/dr/probe_request.h"
 #include "pkg/dataplane/dr/rtnetlink.h"
 #include "pkg/dataplane/dr/service_entry.h"
 #include "pkg/net/ip_address.h"
@@ -34,6 +35,10 @@ class NeighbourTable {
   // interfaces of the default routes for one that no network interface has. Empty: it is behind a
   // router.
   std::set<uint32_t> InterfacesOf(const net::IpAddress& vip);
+
+  // Whom on the interface's own network, without a VLAN tag, a question can be put to: some of the
+  // neighbours that the kernel knows, IPv4 first.
+  std::vector<ProbeTarget> ProbeTargets(uint32_t ifindex);
 
   // Null when there is no such interface. Valid until Refresh.
   const Link* FindLink(uint32_t ifindex) const;

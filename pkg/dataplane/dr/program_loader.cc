@@ -1,24 +1,20 @@
 #include "pkg/dataplane/dr/program_loader.h"
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <dirent.h>
-#include <linux/bpf.h>
-#include <linux/if_link.h>
 #include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "pkg/base/errno_status.h"
 #include "pkg/base/log.h"
 #include "pkg/dataplane/dr/capabilities.h"
@@ -26,10 +22,9 @@
 namespace fairlead::dataplane::dr {
 namespace {
 
-constexpr std::array kMapNames = {"tables",  "port_groups", "flows",         "rings",  "bases",
-                                  "devices", "turns",       "server_counts", "reasons"};
+constexpr std::array kMapNames = {"tables",  "port_groups", "flows",         "rings",   "bases",
+                                  "devices", "turns",       "server_counts", "reasons", "probes"};
 constexpr char kSystemBpffs[] = "/sys/fs/bpf";
-constexpr char kLinkPrefix[] = "link-";
 
 bool IsBpffs(const std::string& path) {
   struct statfs info {};
@@ -93,55 +88,55 @@ absl::Status PinMaps(const MapDescriptors& maps, const std::string& directory) {
   return absl::OkStatus();
 }
 
-uint32_t FlagsOf(AttachMode mode) {
-  return mode == AttachMode::kGeneric ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+// The directories of other layout versions beside this one.
+std::vector<std::string> OtherVersions(const std::string& directory) {
+  std::vector<std::string> others;
+  for (const std::string& name : NamesIn(ParentOf(directory))) {
+    const std::string other = absl::StrCat(ParentOf(directory), "/", name);
+    if (other != directory) others.push_back(other);
+  }
+  return others;
 }
 
-// What an adopted link runs in.
-AttachMode AskMode(uint32_t ifindex) {
-  LIBBPF_OPTS(bpf_xdp_query_opts, query);
-  if (bpf_xdp_query(static_cast<int>(ifindex), 0, &query) != 0) return AttachMode::kGeneric;
-  return query.attach_mode == XDP_ATTACHED_SKB ? AttachMode::kGeneric : AttachMode::kNative;
+// Detaches and removes what is pinned in the directory of one layout version, and the directory.
+absl::Status RemoveVersion(const std::string& directory) {
+  for (const std::string& name : NamesIn(directory)) {
+    const std::optional<AttachPoint> point = AttachPoint::OfPinName(name);
+    if (point.has_value()) Detach(*point, directory);
+  }
+  for (const std::string& name : NamesIn(directory)) {
+    const std::string path = absl::StrCat(directory, "/", name);
+    if (::unlink(path.c_str()) != 0) return base::LastErrnoStatus(absl::StrCat("unlink ", path));
+  }
+  if (::rmdir(directory.c_str()) == 0) return absl::OkStatus();
+  return base::LastErrnoStatus(absl::StrCat("rmdir ", directory));
 }
 
 }  // namespace
 
-const char* AttachModeName(AttachMode mode) {
-  switch (mode) {
-    case AttachMode::kNativeManyBuffers:
-      return "native";
-    case AttachMode::kNative:
-      return "native, one buffer";
-    case AttachMode::kGeneric:
-      return "generic";
-  }
-  return "";
-}
-
-absl::StatusOr<std::unique_ptr<ProgramLoader>> ProgramLoader::Create(std::string directory) {
+absl::StatusOr<std::unique_ptr<ProgramLoader>> ProgramLoader::Create(std::string directory,
+                                                                     AttachLadder ladder) {
   if (absl::Status status = CheckCapabilities(); !status.ok()) return status;
   if (absl::Status status = EnsureBpffs(directory); !status.ok()) return status;
   if (absl::Status status = MakeDirectory(directory); !status.ok()) return status;
   absl::StrAppend(&directory, "/v", uint32_t{bpf::kDrLayoutVersion});
   if (absl::Status status = MakeDirectory(directory); !status.ok()) return status;
-  std::unique_ptr<ProgramLoader> loader(new ProgramLoader(std::move(directory)));
+  std::unique_ptr<ProgramLoader> loader(new ProgramLoader(std::move(directory), std::move(ladder)));
   if (absl::Status status = loader->Load(); !status.ok()) return status;
-  loader->AdoptLinks();
+  loader->AdoptPinned();
   return loader;
 }
 
 absl::Status ProgramLoader::Load() {
   MapDescriptors maps = OpenPinnedMaps(directory_);
   adopted_ = !maps.empty();
-  absl::StatusOr<LoadedProgram> loaded = LoadProgram(FrameBuffers::kMany, maps);
-  if (loaded.ok()) {
-    program_many_ = std::move(loaded->program);
-  } else {
-    program_many_refusal_ = std::string(loaded.status().message());
-    loaded = LoadProgram(FrameBuffers::kOne, maps);
-    if (!loaded.ok()) return loaded.status();
-    program_one_ = std::move(loaded->program);
+  absl::StatusOr<LoadedProgram> loaded = LoadProgram(ProgramKind::kXdp, maps);
+  if (!loaded.ok()) return loaded.status();
+  if (!loaded->many_buffers) {
+    base::LogInfo("frames in several buffers (large MTUs) are not forwarded in native mode",
+                  {{"reason", "the kernel is older than Linux 5.18"}});
   }
+  programs_[ProgramKind::kXdp] = std::move(loaded->program);
   if (!adopted_) {
     if (absl::Status status = PinMaps(loaded->maps, directory_); !status.ok()) return status;
   }
@@ -151,77 +146,117 @@ absl::Status ProgramLoader::Load() {
   return absl::OkStatus();
 }
 
-// Puts this process's program into the links that a former one made. A link whose interface is
-// gone, or that refuses the program, is given up.
-void ProgramLoader::AdoptLinks() {
+absl::StatusOr<int> ProgramLoader::ProgramFor(ProgramKind kind) {
+  const auto known = programs_.find(kind);
+  if (known != programs_.end()) return known->second.get();
+  absl::StatusOr<LoadedProgram> loaded = LoadProgram(kind, store_->maps());
+  if (!loaded.ok()) return loaded.status();
+  return (programs_[kind] = std::move(loaded->program)).get();
+}
+
+// Puts this process's program in the place of a former one's. What is gone, or refuses the program,
+// is given up. tc beside XDP is of a process that ended as it left XDP: the change is completed.
+void ProgramLoader::AdoptPinned() {
   for (const std::string& name : NamesIn(directory_)) {
-    absl::string_view number = name;
-    uint32_t ifindex = 0;
-    if (!absl::ConsumePrefix(&number, kLinkPrefix) || !absl::SimpleAtoi(number, &ifindex)) continue;
-    base::UniqueFd fd(bpf_obj_get(LinkPath(ifindex).c_str()));
-    for (const AttachMode mode : {AttachMode::kNativeManyBuffers, AttachMode::kNative}) {
-      const absl::StatusOr<int> program = ProgramFor(mode);
-      if (!fd.valid() || !program.ok()) continue;
-      if (bpf_link_update(fd.get(), *program, nullptr) != 0) continue;
-      const bool generic = AskMode(ifindex) == AttachMode::kGeneric;
-      Attachment attachment = {generic ? AttachMode::kGeneric : mode,
-                               generic ? "as the former process attached it" : ""};
-      links_[ifindex] = {std::move(fd), std::move(attachment)};
-      break;
+    const std::optional<AttachPoint> point = AttachPoint::OfPinName(name);
+    if (!point.has_value()) continue;
+    absl::StatusOr<AttachedLink> link = Adopt(*point);
+    if (!link.ok()) {
+      base::LogWarning("an interface is not adopted",
+                       {{"pin", name}, {"reason", std::string(link.status().message())}});
+      Detach(*point, directory_);
+      continue;
     }
-    if (links_.count(ifindex) == 0) ::unlink(LinkPath(ifindex).c_str());
+    const auto other = links_.find(point->ifindex);
+    if (other == links_.end()) {
+      links_[point->ifindex] = *std::move(link);
+    } else if (IsXdp(point->mode)) {
+      Detach(*point, directory_);
+    } else {
+      Detach({other->second.attachment.mode, point->ifindex}, directory_);
+      other->second = *std::move(link);
+    }
   }
 }
 
-std::string ProgramLoader::LinkPath(uint32_t ifindex) const {
-  return absl::StrCat(directory_, "/", kLinkPrefix, ifindex);
+absl::StatusOr<ProgramLoader::AttachedLink> ProgramLoader::Adopt(const AttachPoint& point) {
+  const absl::StatusOr<int> program = ProgramFor(ProgramOf(point.mode));
+  if (!program.ok()) return program.status();
+  absl::StatusOr<base::UniqueFd> fd = Replace(point, *program, directory_);
+  if (!fd.ok()) return fd.status();
+  AttachMode mode = point.mode;
+  if (IsXdp(mode)) mode = IsGeneric(point.ifindex) ? AttachMode::kGeneric : AttachMode::kNative;
+  return AttachedLink{*std::move(fd),
+                      {mode, mode == ladder_.front() ? "" : "as the former process attached it"}};
 }
 
-absl::StatusOr<int> ProgramLoader::ProgramFor(AttachMode mode) {
-  if (mode == AttachMode::kNativeManyBuffers) {
-    if (!program_many_.has_value()) return absl::UnavailableError(program_many_refusal_);
-    return program_many_->get();
-  }
-  if (!program_one_.has_value()) {
-    absl::StatusOr<LoadedProgram> loaded = LoadProgram(FrameBuffers::kOne, store_->maps());
-    if (!loaded.ok()) return loaded.status();
-    program_one_ = std::move(loaded->program);
-  }
-  return program_one_->get();
-}
-
-absl::StatusOr<Attachment> ProgramLoader::Attach(uint32_t ifindex) {
+absl::StatusOr<Attachment> ProgramLoader::AttachTo(uint32_t ifindex) {
   const auto known = links_.find(ifindex);
   if (known != links_.end()) return known->second.attachment;
-  std::string refusals;
-  for (const AttachMode mode :
-       {AttachMode::kNativeManyBuffers, AttachMode::kNative, AttachMode::kGeneric}) {
-    const absl::StatusOr<int> program = ProgramFor(mode);
+  if (std::optional<AttachedLink> link = TakeFromOtherVersion(ifindex); link.has_value()) {
+    return (links_[ifindex] = *std::move(link)).attachment;
+  }
+  absl::StatusOr<AttachedLink> link = Climb(ifindex, ladder_, "");
+  if (!link.ok()) return link.status();
+  return (links_[ifindex] = *std::move(link)).attachment;
+}
+
+std::optional<ProgramLoader::AttachedLink> ProgramLoader::TakeFromOtherVersion(uint32_t ifindex) {
+  for (const std::string& other : OtherVersions(directory_)) {
+    for (const AttachMode mode : {AttachMode::kTcFilter, AttachMode::kTcx, AttachMode::kGeneric}) {
+      const AttachPoint point{mode, ifindex};
+      if (!MovePins(point, other, directory_)) continue;
+      absl::StatusOr<AttachedLink> link = Adopt(point);
+      if (link.ok()) return *std::move(link);
+      Detach(point, directory_);
+    }
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<ProgramLoader::AttachedLink> ProgramLoader::Climb(uint32_t ifindex,
+                                                                 const AttachLadder& modes,
+                                                                 std::string refusals) {
+  bool taken = false;
+  for (const AttachMode mode : modes) {
+    if (taken && IsXdp(mode)) continue;
+    const absl::StatusOr<int> program = ProgramFor(ProgramOf(mode));
     absl::Status status = program.status();
     if (program.ok()) {
-      LIBBPF_OPTS(bpf_link_create_opts, options, .flags = FlagsOf(mode));
-      base::UniqueFd fd(bpf_link_create(*program, static_cast<int>(ifindex), BPF_XDP, &options));
-      if (fd.valid()) {
-        ::unlink(LinkPath(ifindex).c_str());
-        if (bpf_obj_pin(fd.get(), LinkPath(ifindex).c_str()) != 0) {
-          return base::LastErrnoStatus(absl::StrCat("pin the link ", LinkPath(ifindex)));
-        }
-        Attachment attachment = {mode, refusals};
-        links_[ifindex] = {std::move(fd), attachment};
-        return attachment;
-      }
-      const int error = errno;
-      status = base::ErrnoStatus(error, AttachModeName(mode));
-      if (error == EBUSY) {
-        return absl::FailedPreconditionError(
-            absl::StrCat(status.message(),
-                         ": another XDP program is attached to the interface; `ip link` shows "
-                         "it, `ip link set dev IF xdp off` takes it away"));
-      }
+      absl::StatusOr<base::UniqueFd> fd = Attach({mode, ifindex}, *program, directory_);
+      if (fd.ok()) return AttachedLink{*std::move(fd), {mode, refusals}};
+      status = fd.status();
     }
+    taken |= absl::IsAlreadyExists(status);
     absl::StrAppend(&refusals, refusals.empty() ? "" : "; ", status.message());
   }
   return absl::FailedPreconditionError(refusals);
+}
+
+absl::StatusOr<Attachment> ProgramLoader::Descend(uint32_t ifindex, const std::string& reason) {
+  const auto known = links_.find(ifindex);
+  if (known == links_.end()) return absl::NotFoundError("the interface is not attached");
+  const AttachMode left = known->second.attachment.mode;
+  const auto next =
+      std::find_if(ladder_.begin(), ladder_.end(), [left](AttachMode mode) { return mode > left; });
+  const std::string refusals = absl::StrCat(AttachModeName(left), ": ", reason);
+  if (next == ladder_.end()) return absl::FailedPreconditionError(refusals);
+  const auto first_tc =
+      std::find_if(next, ladder_.end(), [](AttachMode mode) { return !IsXdp(mode); });
+  // tc first: while XDP is away, frames find the program there.
+  absl::StatusOr<AttachedLink> tc = Climb(ifindex, {first_tc, ladder_.end()}, refusals);
+  if (next == first_tc && !tc.ok()) return tc.status();
+  Detach({left, ifindex}, directory_);
+  known->second.fd.Reset();
+  absl::StatusOr<AttachedLink> xdp = Climb(ifindex, {next, first_tc}, refusals);
+  if (!xdp.ok() && !tc.ok()) {
+    links_.erase(known);
+    return xdp.status();
+  }
+  if (xdp.ok() && tc.ok()) Detach({tc->attachment.mode, ifindex}, directory_);
+  if (!xdp.ok() && next != first_tc) tc->attachment.reason = std::string(xdp.status().message());
+  known->second = xdp.ok() ? *std::move(xdp) : *std::move(tc);
+  return known->second.attachment;
 }
 
 void ProgramLoader::DetachOthers(const std::set<uint32_t>& ifindexes) {
@@ -230,20 +265,23 @@ void ProgramLoader::DetachOthers(const std::set<uint32_t>& ifindexes) {
       ++link;
       continue;
     }
-    ::unlink(LinkPath(link->first).c_str());
+    Detach({link->second.attachment.mode, link->first}, directory_);
     link = links_.erase(link);
+  }
+  for (const std::string& other : OtherVersions(directory_)) {
+    if (absl::Status status = RemoveVersion(other); !status.ok()) {
+      base::LogWarning("what another version of Fairlead left is not taken away",
+                       {{"reason", std::string(status.message())}});
+    }
   }
 }
 
 absl::Status ProgramLoader::RemovePinned(const std::string& directory) {
   if (!IsBpffs(directory)) return absl::OkStatus();  // nothing was ever pinned
   for (const std::string& version : NamesIn(directory)) {
-    const std::string inner = absl::StrCat(directory, "/", version);
-    for (const std::string& name : NamesIn(inner)) {
-      const std::string path = absl::StrCat(inner, "/", name);
-      if (::unlink(path.c_str()) != 0) return base::LastErrnoStatus(absl::StrCat("unlink ", path));
+    if (absl::Status status = RemoveVersion(absl::StrCat(directory, "/", version)); !status.ok()) {
+      return status;
     }
-    if (::rmdir(inner.c_str()) != 0) return base::LastErrnoStatus(absl::StrCat("rmdir ", inner));
   }
   if (::rmdir(directory.c_str()) != 0) {
     return base::LastErrnoStatus(absl::StrCat("rmdir ", directory));

@@ -3,7 +3,7 @@
 // into the links at once, and no packet is missed.
 //
 //   /sys/fs/bpf/fairlead/v2/{tables, flows, rings, ...}    maps of layout version 2
-//                           link-<ifindex>                 one per interface
+//                           link-<ifindex>, ...            what is attached: see attach_point.h
 //
 // One thread.
 #pragma once
@@ -19,35 +19,43 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "pkg/base/unique_fd.h"
+#include "pkg/dataplane/dr/attach_point.h"
 #include "pkg/dataplane/dr/kernel_map_store.h"
 #include "pkg/dataplane/dr/program_object.h"
 
 namespace fairlead::dataplane::dr {
-
-// From the fastest to the slowest.
-enum class AttachMode { kNativeManyBuffers, kNative, kGeneric };
-// "native", "native, one buffer", "generic".
-const char* AttachModeName(AttachMode mode);
 
 struct Attachment {
   AttachMode mode = AttachMode::kGeneric;
   std::string reason;  // why no faster mode; "" when it is the fastest
 };
 
+// Modes in the order in which they are tried.
+using AttachLadder = std::vector<AttachMode>;
+inline const AttachLadder kFullLadder = {AttachMode::kNative, AttachMode::kGeneric,
+                                         AttachMode::kTcx, AttachMode::kTcFilter};
+
 class ProgramLoader {
  public:
   // Loads the program, with the maps that are pinned in `directory` or with new ones, and pins what
   // is new. Errors say what to do: no bpffs, no right, kernel too old.
-  static absl::StatusOr<std::unique_ptr<ProgramLoader>> Create(std::string directory);
+  static absl::StatusOr<std::unique_ptr<ProgramLoader>> Create(std::string directory,
+                                                               AttachLadder ladder = kFullLadder);
 
   KernelMapStore& store() { return *store_; }
   // The maps hold what a former process wrote.
   bool adopted() const { return adopted_; }
 
-  // Attaches to `ifindex`, or says how it is attached already. Modes in turn: native with frames in
-  // several buffers, native, generic. Error: why each of them was refused.
-  absl::StatusOr<Attachment> Attach(uint32_t ifindex);
-  // Detaches from every interface that is not among these.
+  // Attaches to `ifindex` in the first mode of the ladder that the kernel allows, or says how it is
+  // attached already. A program of another layout version gives its place to ours, so the maps are
+  // to be written before. Error: why each of them was refused.
+  absl::StatusOr<Attachment> AttachTo(uint32_t ifindex);
+  // Leaves the mode that `ifindex` is attached in, which was found not to work: `reason`. While
+  // modes change, tc forwards. Error: no mode is left, and the interface stays as it is; or none
+  // was allowed.
+  absl::StatusOr<Attachment> Descend(uint32_t ifindex, const std::string& reason);
+  // Detaches from every interface that is not among these; what a process of another layout version
+  // left, and AttachTo did not take over, goes as well.
   void DetachOthers(const std::set<uint32_t>& ifindexes);
 
   // Takes everything away that some process pinned in `directory`: forwarding ends. Nothing there
@@ -56,20 +64,24 @@ class ProgramLoader {
 
  private:
   struct AttachedLink {
-    base::UniqueFd fd;
+    base::UniqueFd fd;  // none of a tc filter
     Attachment attachment;
   };
 
-  explicit ProgramLoader(std::string directory) : directory_(std::move(directory)) {}
+  ProgramLoader(std::string directory, AttachLadder ladder)
+      : directory_(std::move(directory)), ladder_(std::move(ladder)) {}
   absl::Status Load();
-  void AdoptLinks();
-  std::string LinkPath(uint32_t ifindex) const;
-  absl::StatusOr<int> ProgramFor(AttachMode mode);
+  void AdoptPinned();
+  absl::StatusOr<AttachedLink> Adopt(const AttachPoint& point);
+  std::optional<AttachedLink> TakeFromOtherVersion(uint32_t ifindex);
+  absl::StatusOr<int> ProgramFor(ProgramKind kind);
+  // Attaches in the first of the modes that is allowed. `refusals`: of those before.
+  absl::StatusOr<AttachedLink> Climb(uint32_t ifindex, const AttachLadder& modes,
+                                     std::string refusals);
 
-  const std::string directory_;                 // with the layout version
-  std::optional<base::UniqueFd> program_many_;  // absent where the kernel is too old
-  std::string program_many_refusal_;
-  std::optional<base::UniqueFd> program_one_;  // loaded when it is needed
+  const std::string directory_;  // with the layout version
+  const AttachLadder ladder_;
+  std::map<ProgramKind, base::UniqueFd> programs_;  // loaded when they are needed
   std::unique_ptr<KernelMapStore> store_;
   bool adopted_ = false;
   std::map<uint32_t, AttachedLink> links_;

@@ -72,9 +72,9 @@ absl::StatusOr<base::UniqueFd> Duplicate(int fd) {
   return copy;
 }
 
-absl::StatusOr<LoadedProgram> TakeDescriptors(const dr_bpf& skeleton) {
+absl::StatusOr<LoadedProgram> TakeDescriptors(const dr_bpf& skeleton, const bpf_program* wanted) {
   LoadedProgram loaded;
-  absl::StatusOr<base::UniqueFd> program = Duplicate(bpf_program__fd(skeleton.progs.fairlead_dr));
+  absl::StatusOr<base::UniqueFd> program = Duplicate(bpf_program__fd(wanted));
   if (!program.ok()) return program.status();
   loaded.program = *std::move(program);
   bpf_map* map = nullptr;
@@ -86,16 +86,17 @@ absl::StatusOr<LoadedProgram> TakeDescriptors(const dr_bpf& skeleton) {
   return loaded;
 }
 
-}  // namespace
-
-absl::StatusOr<LoadedProgram> LoadProgram(FrameBuffers buffers, const MapDescriptors& reused) {
+absl::StatusOr<LoadedProgram> Load(ProgramKind kind, bool many_buffers,
+                                   const MapDescriptors& reused) {
   libbpf_set_print(KeepMessage);
   messages.clear();
   const Skeleton skeleton(dr_bpf__open());
   if (skeleton == nullptr) return LoadError(errno);
-  if (buffers == FrameBuffers::kMany) {
-    bpf_program__set_flags(skeleton->progs.fairlead_dr, BPF_F_XDP_HAS_FRAGS);
-  }
+  bpf_program* const xdp = skeleton->progs.fairlead_dr;
+  bpf_program* const tc = skeleton->progs.fairlead_dr_tc;
+  bpf_program* const wanted = kind == ProgramKind::kTc ? tc : xdp;
+  bpf_program__set_autoload(wanted == tc ? xdp : tc, false);
+  if (many_buffers) bpf_program__set_flags(xdp, BPF_F_XDP_HAS_FRAGS);
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton->obj) {
     const auto found = reused.find(NameOf(map));
@@ -105,7 +106,21 @@ absl::StatusOr<LoadedProgram> LoadProgram(FrameBuffers buffers, const MapDescrip
     }
   }
   if (const int result = dr_bpf__load(skeleton.get()); result != 0) return LoadError(-result);
-  return TakeDescriptors(*skeleton);
+  absl::StatusOr<LoadedProgram> loaded = TakeDescriptors(*skeleton, wanted);
+  if (loaded.ok()) loaded->many_buffers = many_buffers;
+  return loaded;
+}
+
+}  // namespace
+
+// A map of devices is either of programs that take several buffers or of such that do not, so all
+// interfaces have the same program.
+absl::StatusOr<LoadedProgram> LoadProgram(ProgramKind kind, const MapDescriptors& reused) {
+  if (kind == ProgramKind::kXdp) {
+    absl::StatusOr<LoadedProgram> many = Load(kind, /*many_buffers=*/true, reused);
+    if (many.ok()) return many;
+  }
+  return Load(kind, /*many_buffers=*/false, reused);
 }
 
 }  // namespace fairlead::dataplane::dr

@@ -16,14 +16,14 @@ using MapDescriptors = std::map<std::string, base::UniqueFd>;
 struct LoadedProgram {
   base::UniqueFd program;
   MapDescriptors maps;
+  bool many_buffers = false;  // XDP: takes frames in several buffers (large MTUs; Linux 5.18)
 };
 
-// Whether the program takes frames in several buffers (large MTUs; Linux 5.18).
-enum class FrameBuffers { kOne, kMany };
+enum class ProgramKind { kXdp, kTc };
 
 // `reused`: maps of a program that ran before, of the same layout, used instead of new ones; may be
 // empty. Errors: FailedPrecondition with the kernel's cause and what to do (capability, kernel
 // version).
-absl::StatusOr<LoadedProgram> LoadProgram(FrameBuffers buffers, const MapDescriptors& reused);
+absl::StatusOr<LoadedProgram> LoadProgram(ProgramKind kind, const MapDescriptors& reused);
 
 }  // namespace fairlead::dataplane::dr

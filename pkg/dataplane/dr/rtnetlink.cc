@@ -50,17 +50,17 @@ std::pair<const Header*, Attributes> Open(const nlmsghdr& message) {
 }
 
 // IFLA_LINKINFO { IFLA_INFO_KIND "vlan", IFLA_INFO_DATA { IFLA_VLAN_ID } }.
-void ReadVlan(const Attributes& attributes, Link* link) {
+void ReadKind(const Attributes& attributes, Link* link) {
   const rtattr* info = attributes[IFLA_LINKINFO];
-  if (info == nullptr || attributes[IFLA_LINK] == nullptr) return;
+  if (info == nullptr) return;
   const Attributes parts =
       ParseAttributes(static_cast<const rtattr*>(RTA_DATA(info)), RTA_PAYLOAD(info));
   const rtattr* kind = parts[IFLA_INFO_KIND];
   const rtattr* data = parts[IFLA_INFO_DATA];
-  if (kind == nullptr || data == nullptr) return;
-  if (std::strncmp(static_cast<const char*>(RTA_DATA(kind)), "vlan", RTA_PAYLOAD(kind)) != 0) {
-    return;
-  }
+  if (kind == nullptr) return;
+  const auto* name = static_cast<const char*>(RTA_DATA(kind));
+  link->kind.assign(name, ::strnlen(name, RTA_PAYLOAD(kind)));
+  if (link->kind != "vlan" || data == nullptr || attributes[IFLA_LINK] == nullptr) return;
   const Attributes vlan =
       ParseAttributes(static_cast<const rtattr*>(RTA_DATA(data)), RTA_PAYLOAD(data));
   if (vlan[IFLA_VLAN_ID] == nullptr) return;
@@ -108,6 +108,7 @@ absl::StatusOr<Route> Rtnetlink::GetRoute(const net::IpAddress& address) {
                  route.local = header->rtm_type == RTN_LOCAL;
                  if (attributes[RTA_OIF] != nullptr) route.ifindex = ToUint32(attributes[RTA_OIF]);
                  route.gateway = ToAddress(attributes[RTA_GATEWAY]);
+                 route.source = ToAddress(attributes[RTA_PREFSRC]);
                });
   if (!status.ok()) return status;
   return route;
@@ -147,7 +148,7 @@ absl::StatusOr<Links> Rtnetlink::GetLinks() {
                  if (attributes[IFLA_IFNAME] != nullptr) {
                    link.name = static_cast<const char*>(RTA_DATA(attributes[IFLA_IFNAME]));
                  }
-                 ReadVlan(attributes, &link);
+                 ReadKind(attributes, &link);
                  links.emplace(link.ifindex, std::move(link));
                });
   if (!status.ok()) return status;

@@ -23,11 +23,13 @@ struct Route {
   bool local = false;  // the address is this host's own
   uint32_t ifindex = 0;
   std::optional<net::IpAddress> gateway;  // absent: on the interface's own network
+  std::optional<net::IpAddress> source;   // the address that this host would send from
 };
 
 struct Link {
   uint32_t ifindex = 0;
   std::string name;
+  std::string kind;  // "veth", "vlan", ...; "" of a network card
   MacAddress mac{};
   bool ethernet = false;  // has MACs (ARPHRD_ETHER)
   bool loopback = false;

@@ -69,6 +69,25 @@ TEST(StatusTextTest, ShowsHostNamesWithTheirAddresses) {
   EXPECT_THAT(StatusText(bad, Options()), HasSubstr("print1.example.com:9100  "));
 }
 
+TEST(StatusTextTest, NamesInterfacesThatAreSlowerOrUnproved) {
+  const json status = {{"plane",
+                        {{"xdpInterfaces",
+                          {{{"name", "eth0"},
+                            {"mode", "native"},
+                            {"reason", ""},
+                            {"verified", true},
+                            {"verification", "verified: 10.0.1.1 answered"}},
+                           {{"name", "eth1"},
+                            {"mode", "tc"},
+                            {"reason", "another XDP program"},
+                            {"verified", true},
+                            {"verification", "verified: 10.0.2.1 answered"}}}}}}};
+  const std::string text = StatusText(status, Options());
+  EXPECT_THAT(text, HasSubstr("direct routing: eth1 is in mode tc, verified: 10.0.2.1 answered; "
+                              "another XDP program\n"));
+  EXPECT_THAT(text, Not(HasSubstr("eth0")));
+}
+
 TEST(StatusTextTest, ProblemsComeFirst) {
   const json status = {
       {"vips", json::array({Vip("alpha", json::array({Server("a-1", "Online", "Up")})),

@@ -84,7 +84,7 @@ TEST_F(SplitDataPlaneTest, ObservesBothAndTheOlderRevision) {
   snat_.observation.services = {service};
   service.service_id = 2;
   dr_.observation.services = {service};
-  dr_.observation.interfaces = {{"eth0", "native", ""}};
+  dr_.observation.interfaces = {{"eth0", "native", "", true, ""}};
   dr_.observation.packets = {{"not_ours", "", 5}};
   const PlaneObservation observed = split_.Observe();
   EXPECT_EQ(observed.engine, "io_uring");

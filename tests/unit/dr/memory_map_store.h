@@ -16,6 +16,7 @@ class MemoryMapStore final : public MapStore {
   bpf::DrTables& tables() override { return *tables_; }
   absl::Span<bpf::DrPortGroup> port_groups() override { return absl::MakeSpan(port_groups_); }
   absl::Span<bpf::DrFlowBucket> flows() override { return absl::MakeSpan(flows_); }
+  absl::Span<bpf::DrProbe> probes() override { return absl::MakeSpan(probes_); }
 
   absl::Status SetRing(RingKind kind, uint32_t service, absl::Span<const uint16_t> slots) override {
     if (!ring_error.ok()) return ring_error;
@@ -55,6 +56,7 @@ class MemoryMapStore final : public MapStore {
   std::vector<bpf::DrPortGroup> port_groups_ =
       std::vector<bpf::DrPortGroup>(bpf::kDrPortTables * bpf::kDrPortGroupsPerTable);
   std::vector<bpf::DrFlowBucket> flows_ = std::vector<bpf::DrFlowBucket>(bpf::kDrFlowBuckets);
+  std::vector<bpf::DrProbe> probes_ = std::vector<bpf::DrProbe>(bpf::kDrInterfaces);
   std::map<uint32_t, std::vector<uint16_t>> rings_;
   std::map<uint32_t, std::vector<uint16_t>> bases_;
 };

@@ -142,7 +142,32 @@ DR_CONSTANT(kDrFragmentPassed, 0xffff);  // in place of a server: to the host's 
 struct DrInterface {
   __u16 mac[3];
   __u16 reserved;
+  __u32 ifindex;
+  __u32 reserved_too;
 };
+
+// Map "probes", by ifindex modulo kDrInterfaces: whether frames come in by the program and leave by
+// it, seen on a real frame. User space asks a neighbour who it is (ARP, or ND). The program sends
+// the second request in the place of the first answer; the second answer proves both ways.
+//
+//   kDrProbeIdle -> kDrProbeArmed      user space, before it sends the first request
+//                -> kDrProbeAnswered   the program, as it sends the second request
+//                -> kDrProbeProved     the program; the answer goes up the stack
+struct DrProbe {
+  __u32 stage;
+  __u32 is_ipv6;
+  __u16 neighbour[8];      // the address that answers; an IPv4 address in the first two
+  __u16 neighbour_mac[3];  // and where from
+  __u16 request[39];       // the second request: 42 bytes of ARP, or 78 of neighbour solicitation
+  // User space's notes for its next process: the proof is of this interface and mode of attaching.
+  __u32 proved_ifindex;
+  __u32 proved_mode;  // 0 = none
+  __u32 reserved[3];
+};
+DR_CONSTANT(kDrProbeIdle, 0);
+DR_CONSTANT(kDrProbeArmed, 1);
+DR_CONSTANT(kDrProbeAnswered, 2);
+DR_CONSTANT(kDrProbeProved, 3);
 
 // What user space notes of an index, so that its next process finds its own: hashes of names, 0 =
 // the index is free. The program does not read it.
@@ -200,7 +225,8 @@ static_assert(sizeof(struct DrRingGroup) == 8, "map layout");
 static_assert(sizeof(struct DrServer) == 16, "four in a cache line");
 static_assert(sizeof(struct DrServerCounts) == 32, "two in a cache line");
 static_assert(sizeof(struct DrFlowBucket) == 64, "one cache line");
-static_assert(sizeof(struct DrInterface) == 8, "map layout");
+static_assert(sizeof(struct DrInterface) == 16, "map layout");
+static_assert(sizeof(struct DrProbe) == 128, "two cache lines");
 static_assert(sizeof(struct DrTables) < 256 * 1024, "one value of an array map");
 static_assert(kDrServers <= kDrSlotServer, "a slot holds a server index and the dirty bit");
 // A ring's slot is taken from the tag, so that a record alone tells which slot its flow is in.

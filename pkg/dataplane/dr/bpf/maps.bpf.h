@@ -83,6 +83,18 @@ struct {
   __type(value, __u64);
 } reasons SEC(".maps");
 
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, kDrInterfaces);
+  __type(key, __u32);
+  __type(value, struct DrProbe);
+} probes SEC(".maps");
+
+// Where the program hangs: XDP, before a packet has a socket buffer, or the ingress of tc. What is
+// common to both gets the context without its type and this, a constant after inlining.
+enum Hook { kHookXdp, kHookTc };
+
 // Counts why a packet was not forwarded and returns the verdict for it.
 INLINE int Because(__u32 reason, int verdict) {
   __u64* count = bpf_map_lookup_elem(&reasons, &reason);

@@ -19,23 +19,51 @@ INLINE void CopyMac(__u16 to[3], const __u16 from[3]) {
   to[2] = from[2];
 }
 
+INLINE __u32 ArrivalOf(const void* context, enum Hook hook) {
+  return hook == kHookXdp ? ((const struct xdp_md*)context)->ingress_ifindex
+                          : ((const struct __sk_buff*)context)->ifindex;
+}
+
+INLINE void* DataOf(const void* context, enum Hook hook) {
+  return hook == kHookXdp ? (void*)(long)((const struct xdp_md*)context)->data
+                          : (void*)(long)((const struct __sk_buff*)context)->data;
+}
+
+INLINE const void* EndOf(const void* context, enum Hook hook) {
+  return hook == kHookXdp ? (const void*)(long)((const struct xdp_md*)context)->data_end
+                          : (const void*)(long)((const struct __sk_buff*)context)->data_end;
+}
+
+// The verdict that sends the frame out of the interface at the place `departure`. tc has no map of
+// devices, and no way back by the interface of arrival other than by its index.
+INLINE int Leave(enum Hook hook, __u32 arrival, __u32 departure) {
+  if (hook == kHookXdp) {
+    if (arrival % kDrInterfaces == departure) return XDP_TX;
+    return (int)bpf_redirect_map(&devices, departure, XDP_DROP);
+  }
+  if (arrival % kDrInterfaces == departure) return (int)bpf_redirect(arrival, 0);
+  const __u32 ifindex = tables.interfaces[departure % kDrInterfaces].ifindex;
+  if (!ifindex) return Because(kDrReasonMapMissing, XDP_DROP);
+  return (int)bpf_redirect(ifindex, 0);
+}
+
 // Sends the frame out of the interface that it came in by, or of another one that leads to the
 // server. A frame to another MAC is left alone: a bridge or a mirror port may deliver it, and a
 // second balancer must not forward what the first one has to. Where both interfaces are one, our
 // MAC is beside the server's.
-INLINE int SendTo(struct xdp_md* context, const struct Packet* packet, const struct Choice* choice,
-                  const struct DrServer* server) {
-  void* data = (void*)(long)context->data;
-  const void* end = (const void*)(long)context->data_end;
+INLINE int SendTo(void* context, enum Hook hook, const struct Packet* packet,
+                  const struct Choice* choice, const struct DrServer* server) {
+  void* data = DataOf(context, hook);
+  const void* end = EndOf(context, hook);
   struct Ethernet* ethernet = data;
   if ((const void*)(ethernet + 1) > end) return Because(kDrReasonUnparsed, XDP_PASS);
-  const __u32 arrival = context->ingress_ifindex % kDrInterfaces;
+  const __u32 ifindex = ArrivalOf(context, hook);
+  const __u32 arrival = ifindex % kDrInterfaces;
   const __u32 departure = server->interface;
   const __u16* own_mac = arrival == departure ? server->source_mac : tables.interfaces[arrival].mac;
   if (!EqualMacs(ethernet->destination, own_mac)) return Because(kDrReasonOtherMac, XDP_PASS);
   CopyMac(ethernet->destination, server->mac);
   CopyMac(ethernet->source, server->source_mac);
   CountServer(packet, choice);
-  if (arrival == departure) return XDP_TX;
-  return (int)bpf_redirect_map(&devices, departure, XDP_DROP);
+  return Leave(hook, ifindex, departure);
 }
