@@ -139,6 +139,8 @@ absl::Status Daemon::StartPlane() {
   snat_ = *std::move(snat_plane);
   dataplane::dr::DrOptions dr;
   dr.bpf_directory = options_.bpf_directory;
+  dr.state_directory = node_.state_directory;
+  dr.takeover = takeover_ != nullptr;
   if (!options_.dr_allowed) {
     dr.refusal = "mode DR is not among the modes that --mode-allowed allows on this host";
   }

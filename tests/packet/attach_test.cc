@@ -45,6 +45,7 @@ class AttachTest : public testing::Test {
     bpffs_ = bpffs;
     ASSERT_EQ(::mount("bpf", bpffs, "bpf", 0, nullptr), 0) << std::strerror(errno);
     directory_ = absl::StrCat(bpffs_, "/fairlead");
+    ASSERT_EQ(::mkdir(directory_.c_str(), 0700), 0) << std::strerror(errno);
     version_ = absl::StrCat(directory_, "/v", uint32_t{bpf::kDrLayoutVersion});
   }
   void TearDown() override {
@@ -134,6 +135,7 @@ TEST_F(AttachTest, TheNextProcessReplacesTheProgramInEveryMode) {
       EXPECT_EQ(Pinned(), pinned);
       EXPECT_TRUE(ProgramLoader::RemovePinned(directory_).ok());
       EXPECT_FALSE(Exists(directory_));
+      ASSERT_EQ(::mkdir(directory_.c_str(), 0700), 0) << std::strerror(errno);
     });
   }
 }

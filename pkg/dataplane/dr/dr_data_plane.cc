@@ -14,6 +14,8 @@
 #include "absl/strings/str_cat.h"
 #include "pkg/base/errno_status.h"
 #include "pkg/base/log.h"
+#include "pkg/dataplane/dr/bpffs.h"
+#include "pkg/dataplane/dr/capabilities.h"
 #include "pkg/dataplane/dr/explain.h"
 
 namespace fairlead::dataplane::dr {
@@ -95,6 +97,7 @@ void DrDataPlane::Stop(absl::Duration /*grace*/) {
   thread_.join();
   base::MutexLock lock(&mutex_);
   stopped_ = true;
+  claim_.Release();
   if (loader_ == nullptr) return;
   base::LogInfo("VIPs in mode DR are forwarded on by the kernel",
                 {{"end_it_by", absl::StrCat("rm -r ", options_.bpf_directory)}});
@@ -110,7 +113,9 @@ void DrDataPlane::Run() {
     base::MutexLock lock(&mutex_);
     turn = kTurn;
     const bool changed = wait[1].revents != 0 && netlink_->DrainChanges();
+    if (unload_again_) UnloadAndSay();
     if (loader_ == nullptr) continue;  // what does not load is tried again by the controller
+    claim_.Renew();
     const absl::Duration now = clock_.Monotonic();
     if (changed || now >= next_round_) {
       next_round_ = now + kTurn;
@@ -132,9 +137,7 @@ ApplyResult DrDataPlane::Apply(std::shared_ptr<const ForwardingPlan> plan) {
   if (stopped_) return Refuse(*plan, absl::OkStatus());  // another process writes the maps
   plan_ = std::move(plan);
   if (plan_->services.empty()) {
-    if (absl::Status status = Unload(); !status.ok()) {
-      base::LogWarning("mode DR is not taken away", {{"reason", std::string(status.message())}});
-    }
+    UnloadAndSay();
     return Refuse(*plan_, absl::OkStatus());
   }
   if (!options_.refusal.empty()) {
@@ -145,7 +148,11 @@ ApplyResult DrDataPlane::Apply(std::shared_ptr<const ForwardingPlan> plan) {
 }
 
 absl::Status DrDataPlane::Load() {
+  unload_again_ = false;
   if (loader_ != nullptr) return absl::OkStatus();
+  if (absl::Status status = CheckCapabilities(); !status.ok()) return status;
+  if (absl::Status status = MakeBpfDirectory(options_.bpf_directory); !status.ok()) return status;
+  if (absl::Status status = claim_.Claim(clock_.Monotonic()); !status.ok()) return status;
   auto loader = ProgramLoader::Create(options_.bpf_directory);
   if (!loader.ok()) return loader.status();
   auto writer = std::make_unique<MapWriter>((*loader)->store(), RandomSecret());
@@ -161,8 +168,19 @@ absl::Status DrDataPlane::Load() {
   return absl::OkStatus();
 }
 
+void DrDataPlane::UnloadAndSay() {
+  const absl::Status status = Unload();
+  unload_again_ = absl::IsUnavailable(status);
+  if (status.ok() || unload_again_) return;
+  base::LogWarning("mode DR is not taken away", {{"reason", std::string(status.message())}});
+}
+
+// What another daemon on this host pinned there is not ours to take away.
 absl::Status DrDataPlane::Unload() {
   if (unloaded_) return absl::OkStatus();
+  const absl::StatusOr<bool> ours =
+      IsBpffs(options_.bpf_directory) ? claim_.ClaimForRemoval() : absl::StatusOr<bool>(false);
+  if (!ours.ok()) return ours.status();
   writer_.reset();
   verifier_.reset();
   loader_.reset();
@@ -170,7 +188,9 @@ absl::Status DrDataPlane::Unload() {
   problems_.clear();
   interfaces_.clear();
   attachments_.clear();
-  absl::Status status = ProgramLoader::RemovePinned(options_.bpf_directory);
+  absl::Status status;
+  if (*ours) status = ProgramLoader::RemovePinned(options_.bpf_directory);
+  if (status.ok()) claim_.Release();
   unloaded_ = status.ok();
   return status;
 }

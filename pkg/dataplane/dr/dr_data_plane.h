@@ -23,6 +23,7 @@
 #include "pkg/base/mutex.h"
 #include "pkg/base/unique_fd.h"
 #include "pkg/dataplane/data_plane.h"
+#include "pkg/dataplane/dr/directory_claim.h"
 #include "pkg/dataplane/dr/map_writer.h"
 #include "pkg/dataplane/dr/neighbour_table.h"
 #include "pkg/dataplane/dr/path_verifier.h"
@@ -35,6 +36,10 @@ namespace fairlead::dataplane::dr {
 struct DrOptions {
   // Below a bpffs; of this daemon alone.
   std::string bpf_directory = "/sys/fs/bpf/fairlead";
+  // Names the daemon over its restarts.
+  std::string state_directory;
+  // A running process with the same state directory is being taken over.
+  bool takeover = false;
   // "" = allowed; else why this host does not serve mode DR.
   std::string refusal;
 };
@@ -57,11 +62,14 @@ class DrDataPlane final : public DataPlane {
 
  private:
   DrDataPlane(DrOptions options, const base::Clock& clock)
-      : options_(std::move(options)), clock_(clock) {}
+      : options_(std::move(options)),
+        clock_(clock),
+        claim_(options_.bpf_directory, options_.state_directory, options_.takeover) {}
 
   void Run();
   ApplyResult Reconcile() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void UnloadAndSay() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Unload() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ResolveServers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::map<uint32_t, std::string> WantedInterfaces() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -80,13 +88,15 @@ class DrDataPlane final : public DataPlane {
   std::thread thread_;
 
   mutable base::Mutex mutex_;
+  DirectoryClaim claim_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const ForwardingPlan> plan_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<NeighbourTable> neighbours_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<ProgramLoader> loader_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<MapWriter> writer_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<PathVerifier> verifier_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  bool unloaded_ ABSL_GUARDED_BY(mutex_) = false;  // nothing of ours is pinned, as we made sure
+  bool unloaded_ ABSL_GUARDED_BY(mutex_) = false;      // nothing of ours is pinned, as we made sure
+  bool unload_again_ ABSL_GUARDED_BY(mutex_) = false;  // the process taken over has it still
   ServerLinks links_ ABSL_GUARDED_BY(mutex_);
   std::map<uint32_t, std::string> problems_ ABSL_GUARDED_BY(mutex_);    // by PlanServer::id
   std::map<uint32_t, std::string> interfaces_ ABSL_GUARDED_BY(mutex_);  // by ifindex, their names

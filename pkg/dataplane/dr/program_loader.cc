@@ -1,11 +1,7 @@
 #include "pkg/dataplane/dr/program_loader.h"
 
 #include <bpf/bpf.h>
-#include <dirent.h>
-#include <linux/magic.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,54 +13,14 @@
 #include "absl/strings/str_cat.h"
 #include "pkg/base/errno_status.h"
 #include "pkg/base/log.h"
-#include "pkg/dataplane/dr/capabilities.h"
+#include "pkg/dataplane/dr/bpffs.h"
+#include "pkg/dataplane/dr/directory_claim.h"
 
 namespace fairlead::dataplane::dr {
 namespace {
 
 constexpr std::array kMapNames = {"tables",  "port_groups", "flows",         "rings",   "bases",
                                   "devices", "turns",       "server_counts", "reasons", "probes"};
-constexpr char kSystemBpffs[] = "/sys/fs/bpf";
-
-bool IsBpffs(const std::string& path) {
-  struct statfs info {};
-  return ::statfs(path.c_str(), &info) == 0 && info.f_type == BPF_FS_MAGIC;
-}
-
-std::string ParentOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
-
-// Systemd mounts it; containers and minimal hosts may lack it.
-absl::Status EnsureBpffs(const std::string& directory) {
-  const std::string parent = ParentOf(directory);
-  if (IsBpffs(parent)) return absl::OkStatus();
-  if (parent != kSystemBpffs) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(parent, " is no bpffs: mount one there (mount -t bpf bpf ", parent,
-                     "), or name a directory in "
-                     "another one by --bpf-directory"));
-  }
-  if (::mount("bpf", kSystemBpffs, "bpf", 0, "mode=0700") == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat(base::LastErrnoStatus("mount a bpffs at /sys/fs/bpf").message(),
-                   "; let root mount it once (mount -t bpf bpf /sys/fs/bpf), and give it to a "
-                   "container: docker run -v /sys/fs/bpf:/sys/fs/bpf"));
-}
-
-absl::Status MakeDirectory(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return absl::OkStatus();
-  return base::LastErrnoStatus(absl::StrCat("mkdir ", path));
-}
-
-std::vector<std::string> NamesIn(const std::string& directory) {
-  std::vector<std::string> names;
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(directory.c_str()), &::closedir);
-  if (stream == nullptr) return names;
-  while (const dirent* entry = ::readdir(stream.get())) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-  }
-  return names;
-}
 
 // All of them, or none: half of a set is of no use.
 MapDescriptors OpenPinnedMaps(const std::string& directory) {
@@ -88,12 +44,12 @@ absl::Status PinMaps(const MapDescriptors& maps, const std::string& directory) {
   return absl::OkStatus();
 }
 
-// The directories of other layout versions beside this one.
+// The directories of layout versions beside this entry.
 std::vector<std::string> OtherVersions(const std::string& directory) {
   std::vector<std::string> others;
   for (const std::string& name : NamesIn(ParentOf(directory))) {
     const std::string other = absl::StrCat(ParentOf(directory), "/", name);
-    if (other != directory) others.push_back(other);
+    if (name[0] == 'v' && other != directory) others.push_back(other);
   }
   return others;
 }
@@ -116,9 +72,6 @@ absl::Status RemoveVersion(const std::string& directory) {
 
 absl::StatusOr<std::unique_ptr<ProgramLoader>> ProgramLoader::Create(std::string directory,
                                                                      AttachLadder ladder) {
-  if (absl::Status status = CheckCapabilities(); !status.ok()) return status;
-  if (absl::Status status = EnsureBpffs(directory); !status.ok()) return status;
-  if (absl::Status status = MakeDirectory(directory); !status.ok()) return status;
   absl::StrAppend(&directory, "/v", uint32_t{bpf::kDrLayoutVersion});
   if (absl::Status status = MakeDirectory(directory); !status.ok()) return status;
   std::unique_ptr<ProgramLoader> loader(new ProgramLoader(std::move(directory), std::move(ladder)));
@@ -277,12 +230,11 @@ void ProgramLoader::DetachOthers(const std::set<uint32_t>& ifindexes) {
 }
 
 absl::Status ProgramLoader::RemovePinned(const std::string& directory) {
-  if (!IsBpffs(directory)) return absl::OkStatus();  // nothing was ever pinned
-  for (const std::string& version : NamesIn(directory)) {
-    if (absl::Status status = RemoveVersion(absl::StrCat(directory, "/", version)); !status.ok()) {
-      return status;
-    }
+  const std::string note = absl::StrCat(directory, "/", DirectoryClaim::kNoteName);
+  for (const std::string& version : OtherVersions(note)) {
+    if (absl::Status status = RemoveVersion(version); !status.ok()) return status;
   }
+  ::unlink(note.c_str());
   if (::rmdir(directory.c_str()) != 0) {
     return base::LastErrnoStatus(absl::StrCat("rmdir ", directory));
   }

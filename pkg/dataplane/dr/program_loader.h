@@ -38,7 +38,8 @@ inline const AttachLadder kFullLadder = {AttachMode::kNative, AttachMode::kGener
 class ProgramLoader {
  public:
   // Loads the program, with the maps that are pinned in `directory` or with new ones, and pins what
-  // is new. Errors say what to do: no bpffs, no right, kernel too old.
+  // is new. The directory exists (MakeBpfDirectory) and is this daemon's (DirectoryClaim). Errors
+  // say what to do: no right, kernel too old.
   static absl::StatusOr<std::unique_ptr<ProgramLoader>> Create(std::string directory,
                                                                AttachLadder ladder = kFullLadder);
 
@@ -58,8 +59,7 @@ class ProgramLoader {
   // left, and AttachTo did not take over, goes as well.
   void DetachOthers(const std::set<uint32_t>& ifindexes);
 
-  // Takes everything away that some process pinned in `directory`: forwarding ends. Nothing there
-  // is no error.
+  // Takes everything away that is pinned in `directory`, and the directory: forwarding ends.
   static absl::Status RemovePinned(const std::string& directory);
 
  private:
