@@ -9,7 +9,7 @@ import xml.etree.ElementTree
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 sys.dont_write_bytecode = True
 
-from driver import measure, plot, report, workloads  # noqa: E402
+from driver import dr_report, measure, plot, report, workloads  # noqa: E402
 
 
 def result(cpu, rate=1000.0, p99=1000):
@@ -85,6 +85,29 @@ class PlotTest(unittest.TestCase):
         text = plot.svg(data_of({"rr64": {"fairlead": [result(5.0)], "nginx": [result(9.0)]}}))
         xml.etree.ElementTree.fromstring(text)
         self.assertIn("nginx", text)
+
+
+class DrReportTest(unittest.TestCase):
+    def packets(self, **rows):
+        return {"packets": {"rows": {name.replace("_", "-"): {
+            "floor": [31.0, 30.0], "swap": [32.0, 31.0], "fairlead": fairlead}
+            for name, fairlead in rows.items()}}}
+
+    def test_net_cost_is_of_the_quickest_rounds(self):
+        figure = dr_report.net("tcp4")(self.packets(tcp4=[55.0, 49.0]))
+        self.assertEqual(figure.value, 19.0)
+        self.assertEqual(figure.rounds, (24.0, 19.0))
+
+    def test_ratios_are_of_net_costs(self):
+        figure = dr_report.net_ratio("many", "one")(self.packets(many=[51.0, 54.0], one=[40.0, 41.0]))
+        self.assertEqual(figure.value, 2.1)
+
+    def test_a_target_is_met_up_to_its_limit(self):
+        row = dr_report.Row("", "", None, at_most=20)
+        self.assertEqual([row.verdict(20), row.verdict(20.01)], ["met", "missed"])
+        row = dr_report.Row("", "", None, at_least=0.95)
+        self.assertEqual([row.verdict(0.95), row.verdict(0.94)], ["met", "missed"])
+        self.assertEqual(dr_report.Row("", "", None).verdict(1), "–")
 
 
 class WorkloadsTest(unittest.TestCase):
