@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <net/if.h>
 #include <sched.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,12 +11,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "pkg/dataplane/dr/program_loader.h"
+#include "tests/packet/own_bpffs.h"
 
 namespace fairlead::dataplane::dr {
 namespace {
@@ -40,18 +41,12 @@ class AttachTest : public testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "it takes root to make a network namespace";
-    char bpffs[] = "/tmp/fairlead-bpffs-XXXXXX";
-    ASSERT_NE(::mkdtemp(bpffs), nullptr);
-    bpffs_ = bpffs;
-    ASSERT_EQ(::mount("bpf", bpffs, "bpf", 0, nullptr), 0) << std::strerror(errno);
-    directory_ = absl::StrCat(bpffs_, "/fairlead");
+    auto bpffs = OwnBpffs::Mount();
+    ASSERT_TRUE(bpffs.ok()) << bpffs.status();
+    bpffs_ = *std::move(bpffs);
+    directory_ = absl::StrCat(bpffs_->path(), "/fairlead");
     ASSERT_EQ(::mkdir(directory_.c_str(), 0700), 0) << std::strerror(errno);
     version_ = absl::StrCat(directory_, "/v", uint32_t{bpf::kDrLayoutVersion});
-  }
-  void TearDown() override {
-    if (bpffs_.empty()) return;
-    ::umount(bpffs_.c_str());
-    ::rmdir(bpffs_.c_str());
   }
   // Runs the test in a network namespace with the interface "near", whose other end is "far".
   void InNamespace(const std::function<void()>& test) {
@@ -92,7 +87,7 @@ class AttachTest : public testing::Test {
     return absl::StrContains(OutputOf("tc qdisc show dev near"), "clsact");
   }
 
-  std::string bpffs_;
+  std::unique_ptr<OwnBpffs> bpffs_;
   std::string directory_;
   std::string version_;
   uint32_t ifindex_ = 0;

@@ -25,7 +25,7 @@ void AddressWords(const net::IpAddress& address, uint32_t words[4]) {
 LoadedProgram* ProgramTest::loaded_ = nullptr;
 LoadedProgram* ProgramTest::loaded_tc_ = nullptr;
 KernelMapStore* ProgramTest::store_ = nullptr;
-std::string* ProgramTest::directory_ = nullptr;
+OwnBpffs* ProgramTest::bpffs_ = nullptr;
 std::string ProgramTest::refusal_;
 
 void ProgramTest::SetUpTestSuite() {
@@ -35,11 +35,10 @@ void ProgramTest::SetUpTestSuite() {
     return;
   }
   loaded_ = new LoadedProgram(*std::move(loaded));
-  char directory[] = "/tmp/fairlead-bpffs-XXXXXX";
-  ASSERT_NE(::mkdtemp(directory), nullptr) << std::strerror(errno);
-  directory_ = new std::string(directory);
-  ASSERT_EQ(::mount("bpf", directory, "bpf", 0, nullptr), 0) << std::strerror(errno);
-  auto store = KernelMapStore::Create(std::move(loaded_->maps), directory);
+  auto bpffs = OwnBpffs::Mount();
+  ASSERT_TRUE(bpffs.ok()) << bpffs.status();
+  bpffs_ = bpffs->release();
+  auto store = KernelMapStore::Create(std::move(loaded_->maps), bpffs_->path());
   ASSERT_TRUE(store.ok()) << store.status();
   store_ = store->release();
   absl::StatusOr<LoadedProgram> tc = LoadProgram(ProgramKind::kTc, store_->maps());
@@ -51,10 +50,7 @@ void ProgramTest::TearDownTestSuite() {
   delete std::exchange(store_, nullptr);
   delete std::exchange(loaded_, nullptr);
   delete std::exchange(loaded_tc_, nullptr);
-  if (directory_ == nullptr) return;
-  ::umount(directory_->c_str());
-  ::rmdir(directory_->c_str());
-  delete std::exchange(directory_, nullptr);
+  delete std::exchange(bpffs_, nullptr);
 }
 
 void ProgramTest::SetUp() {
@@ -155,7 +151,7 @@ Outcome ProgramTest::RunTc(const Bytes& frame) {
 
 Outcome ProgramTest::RunProgram(int program, const Bytes& frame) {
   Outcome outcome;
-  outcome.frame.resize(4096);
+  outcome.frame.resize(frame.size() + 4096);
   LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_out = outcome.frame.data(),
               .data_size_in = static_cast<uint32_t>(frame.size()),
               .data_size_out = static_cast<uint32_t>(outcome.frame.size()), .repeat = 1);

@@ -13,6 +13,7 @@
 #include "pkg/dataplane/dr/kernel_map_store.h"
 #include "pkg/dataplane/dr/program_object.h"
 #include "tests/packet/frames.h"
+#include "tests/packet/own_bpffs.h"
 
 namespace fairlead::dataplane::dr {
 
@@ -61,6 +62,8 @@ class ProgramTest : public testing::Test {
   Outcome Run(const Bytes& frame);
   // By tc's; the verdict is one of linux/pkt_cls.h.
   Outcome RunTc(const Bytes& frame);
+  // Whether `Run` takes frames of more than a page, in several buffers (Linux 5.18).
+  static bool TakesManyBuffers() { return loaded_->many_buffers; }
   // 0 = not forwarded to a real server, or some byte of the frame is wrong (a test failure).
   int ServerOf(const Bytes& frame);
   // Not forwarded, no byte changed, counted once under `reason`. By the macros below.
@@ -77,7 +80,7 @@ class ProgramTest : public testing::Test {
   static LoadedProgram* loaded_;
   static LoadedProgram* loaded_tc_;  // with the same maps
   static KernelMapStore* store_;
-  static std::string* directory_;  // a bpffs of the test's own, for the rings
+  static OwnBpffs* bpffs_;  // for the rings
   static std::string refusal_;
   ReasonCounts reasons_before_{};
   std::vector<bpf::DrServerCounts> servers_before_;

@@ -79,6 +79,7 @@ absl::StatusOr<LoadedProgram> TakeDescriptors(const dr_bpf& skeleton, const bpf_
   loaded.program = *std::move(program);
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton.obj) {
+    if (absl::EndsWith(bpf_map__name(map), ".rodata")) continue;  // this program's alone
     absl::StatusOr<base::UniqueFd> fd = Duplicate(bpf_map__fd(map));
     if (!fd.ok()) return fd.status();
     loaded.maps.emplace(NameOf(map), *std::move(fd));
@@ -96,7 +97,10 @@ absl::StatusOr<LoadedProgram> Load(ProgramKind kind, bool many_buffers,
   bpf_program* const tc = skeleton->progs.fairlead_dr_tc;
   bpf_program* const wanted = kind == ProgramKind::kTc ? tc : xdp;
   bpf_program__set_autoload(wanted == tc ? xdp : tc, false);
-  if (many_buffers) bpf_program__set_flags(xdp, BPF_F_XDP_HAS_FRAGS);
+  if (many_buffers) {
+    bpf_program__set_flags(xdp, BPF_F_XDP_HAS_FRAGS);
+    skeleton->rodata->takes_many_buffers = 1;
+  }
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton->obj) {
     const auto found = reused.find(NameOf(map));

@@ -171,8 +171,7 @@ absl::StatusOr<std::string> MeasurePacketCost(const PacketCostOptions& options) 
   if (absl::Status status = CheckStatsAreOff(); !status.ok()) return status;
   auto programs = Programs::Create();
   if (!programs.ok()) return programs.status();
-  auto product =
-      Product::Create(dataplane::dr::FrameBuffers::kOne, kLoopback, dataplane::dr::kOwnMac);
+  auto product = Product::Create(kLoopback, dataplane::dr::kOwnMac);
   if (!product.ok()) return product.status();
   Bench bench(**programs, **product, options);
   if (absl::Status status = bench.Measure(CleanRows()); !status.ok()) return status;

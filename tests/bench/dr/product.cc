@@ -87,14 +87,16 @@ const net::PortSet& PrintPorts() {
   return ports;
 }
 
-absl::StatusOr<std::unique_ptr<Product>> Product::Create(dataplane::dr::FrameBuffers buffers,
-                                                         uint32_t ifindex, const Mac& own_mac) {
-  auto loaded = dataplane::dr::LoadProgram(buffers, {});
+absl::StatusOr<std::unique_ptr<Product>> Product::Create(uint32_t ifindex, const Mac& own_mac) {
+  auto loaded = dataplane::dr::LoadProgram(dataplane::dr::ProgramKind::kXdp, {});
   if (!loaded.ok()) return loaded.status();
-  auto store = dataplane::dr::KernelMapStore::Create(std::move(loaded->maps));
+  auto bpffs = dataplane::dr::OwnBpffs::Mount();
+  if (!bpffs.ok()) return bpffs.status();
+  auto store = dataplane::dr::KernelMapStore::Create(std::move(loaded->maps), (*bpffs)->path());
   if (!store.ok()) return store.status();
   std::unique_ptr<Product> product(new Product());
   product->program_ = std::move(loaded->program);
+  product->bpffs_ = *std::move(bpffs);
   product->store_ = *std::move(store);
   product->writer_ = std::make_unique<dataplane::dr::MapWriter>(*product->store_, kSecret);
   for (const uint8_t protocol : {uint8_t{IPPROTO_TCP}, uint8_t{IPPROTO_UDP}}) {

@@ -15,6 +15,7 @@
 #include "pkg/dataplane/dr/map_writer.h"
 #include "pkg/dataplane/dr/program_object.h"
 #include "tests/packet/frames.h"
+#include "tests/packet/own_bpffs.h"
 
 namespace fairlead::bench {
 
@@ -28,8 +29,7 @@ class Product {
  public:
   // `own_mac` is the MAC of `ifindex`, by which packets come and go. Errors: the kernel refuses the
   // program, or a VIP was not taken.
-  static absl::StatusOr<std::unique_ptr<Product>> Create(dataplane::dr::FrameBuffers buffers,
-                                                         uint32_t ifindex,
+  static absl::StatusOr<std::unique_ptr<Product>> Create(uint32_t ifindex,
                                                          const dataplane::dr::Mac& own_mac);
 
   // Every slot of the print VIP's rings changes hands, by a change of weights: it is dirty from now
@@ -51,6 +51,7 @@ class Product {
   absl::Status Apply();
 
   base::UniqueFd program_;
+  std::unique_ptr<dataplane::dr::OwnBpffs> bpffs_;  // for the rings
   std::unique_ptr<dataplane::dr::KernelMapStore> store_;
   std::unique_ptr<dataplane::dr::MapWriter> writer_;
   std::vector<dataplane::dr::ServiceEntry> entries_;

@@ -13,7 +13,7 @@ namespace fairlead::bench {
 
 class Programs {
  public:
-  // Error: the kernel refuses them; FailedPrecondition with the cause.
+  // Error: FailedPrecondition with the cause; the kernel refuses them, or is older than 5.18.
   static absl::StatusOr<std::unique_ptr<Programs>> Create();
   ~Programs();
 

@@ -86,12 +86,24 @@ INLINE int LookUpAndBalance(void* context, enum Hook hook, const struct Packet* 
   return Balance(context, hook, packet, vip);
 }
 
+// Whether frames may be in several buffers; set before the program is loaded.
+const volatile __u32 takes_many_buffers = 0;
+
+INLINE __u64 FrameBytes(void* context, enum Hook hook) {
+  if (hook == kHookTc) return ((const struct __sk_buff*)context)->len;
+  struct xdp_md* xdp = context;
+  // Linux 5.18; before, the verifier never comes here.
+  if (takes_many_buffers) return bpf_xdp_get_buff_len(xdp);
+  return xdp->data_end - xdp->data;
+}
+
 // Everything but the common packets; `vlan` is the tag's that the kernel took out of the frame.
 INLINE int BalanceUncommon(void* context, enum Hook hook, __u16 vlan) {
   const int probed = AnswerProbe(context, hook);
   if (probed) return probed;
   struct Packet packet = {};
-  const int result = Parse(DataOf(context, hook), EndOf(context, hook), &packet);
+  const int result = Parse(DataOf(context, hook), EndOf(context, hook), FrameBytes(context, hook),
+                           &packet);
   if (result == kUnparsed) return Because(kDrReasonUnparsed, XDP_PASS);
   if (result == kNotOurs || (vlan && packet.vlan)) return Because(kDrReasonNotOurs, XDP_PASS);
   packet.vlan |= vlan;

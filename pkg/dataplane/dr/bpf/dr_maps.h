@@ -197,7 +197,7 @@ struct DrTables {
 // per CPU. X(identifier, metric label, meaning)
 #define DR_REASONS(X)                                                                           \
   X(NotOurs, "not_ours", "passed: not to a VIP")                                                \
-  X(Unparsed, "unparsed", "passed: IP header invalid, or more extension headers than are read") \
+  X(Unparsed, "unparsed", "passed: IP invalid, truncated, or more extensions than are read")    \
   X(OtherMac, "other_mac", "passed: to a VIP, but the frame is to another host's MAC")          \
   X(PortNotServed, "port_not_served", "passed: to a VIP's address, but no VIP has this port")   \
   X(LocalServer, "local_server", "passed: the real server is this host")                        \

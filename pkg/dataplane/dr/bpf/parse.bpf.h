@@ -30,6 +30,12 @@ struct Packet {
   __u8 truncated;       // the transport header is not all there
 };
 
+// Whether the packet, whose header is at `network`, reaches up to `behind`. What follows its length
+// is padding, however much the frame holds.
+INLINE int Holds(const struct Packet* packet, const void* network, const void* behind) {
+  return (__u64)(behind - network) <= packet->bytes;
+}
+
 // kNotOurs: no TCP, UDP or ICMP error of IP; the host's.
 enum ParseResult { kParsed, kNotOurs, kUnparsed };
 
@@ -48,10 +54,11 @@ INLINE void SetIpv6(__u32 address[4], const struct in6_addr* ipv6) {
 }
 
 // The first four bytes of either header are the ports (RFC 9293 §3.1, RFC 768).
-INLINE void ParseTransport(const void* transport, const void* end, struct Packet* packet) {
+INLINE void ParseTransport(const void* network, const void* transport, const void* end,
+                           struct Packet* packet) {
   if (packet->protocol == IPPROTO_TCP) {
     const struct tcphdr* tcp = transport;
-    if ((const void*)(tcp + 1) > end) {
+    if ((const void*)(tcp + 1) > end || !Holds(packet, network, tcp + 1)) {
       packet->truncated = 1;
       return;
     }
@@ -60,7 +67,7 @@ INLINE void ParseTransport(const void* transport, const void* end, struct Packet
     return;
   }
   const struct udphdr* udp = transport;
-  if ((const void*)(udp + 1) > end) {
+  if ((const void*)(udp + 1) > end || !Holds(packet, network, udp + 1)) {
     packet->truncated = 1;
     return;
   }
@@ -69,9 +76,10 @@ INLINE void ParseTransport(const void* transport, const void* end, struct Packet
 
 // The ports of a quoted packet, which came from the VIP. RFC 792 and RFC 4443 §3 let an error quote
 // 8 bytes of the transport header at least, so no whole TCP header may be asked for.
-INLINE int ParseQuotedPorts(const void* transport, const void* end, struct Packet* packet) {
+INLINE int ParseQuotedPorts(const void* network, const void* transport, const void* end,
+                            struct Packet* packet) {
   if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP) return kNotOurs;
-  if (transport + 8 > end) return kUnparsed;
+  if (transport + 8 > end || !Holds(packet, network, transport + 8)) return kUnparsed;
   const __u16* ports = transport;
   packet->ports = ((__u32)ports[0] << 16) | ports[1];
   packet->quoted = 1;
@@ -93,7 +101,8 @@ enum {
   kIcmpv6ParameterProblem = 4,
 };
 
-INLINE int ParseIcmpv4Error(const void* transport, const void* end, struct Packet* packet) {
+INLINE int ParseIcmpv4Error(const void* network, const void* transport, const void* end,
+                            struct Packet* packet) {
   const struct IcmpHeader* icmp = transport;
   if ((const void*)(icmp + 1) > end) return kUnparsed;
   if (icmp->type != kIcmpUnreachable && icmp->type != kIcmpTimeExceeded &&
@@ -109,15 +118,18 @@ INLINE int ParseIcmpv4Error(const void* transport, const void* end, struct Packe
   packet->protocol = inner->protocol;
   SetIpv4(packet->client, inner->daddr);
   SetIpv4(packet->vip, inner->saddr);
-  return ParseQuotedPorts((const void*)inner + header_bytes, end, packet);
+  return ParseQuotedPorts(network, (const void*)inner + header_bytes, end, packet);
 }
 
-INLINE int ParseIpv4(const void* network, const void* end, struct Packet* packet) {
+// `available`: bytes of the frame from `network` on. RFC 1812 §5.2.2: a packet that is longer was
+// truncated and must be discarded; the host's stack does that, and counts it.
+INLINE int ParseIpv4(const void* network, const void* end, __u64 available, struct Packet* packet) {
   const struct iphdr* ip = network;
   if ((const void*)(ip + 1) > end) return kUnparsed;
   const __u32 header_bytes = ip->ihl * 4;
   packet->bytes = bpf_ntohs(ip->tot_len);
-  if (ip->version != 4 || header_bytes < sizeof(*ip) || packet->bytes < header_bytes) {
+  if (ip->version != 4 || header_bytes < sizeof(*ip) || packet->bytes < header_bytes ||
+      packet->bytes > available) {
     return kUnparsed;
   }
   packet->protocol = ip->protocol;
@@ -126,7 +138,7 @@ INLINE int ParseIpv4(const void* network, const void* end, struct Packet* packet
   const __u16 fragment = bpf_ntohs(ip->frag_off);
   const void* transport = network + header_bytes;
   if (ip->protocol == IPPROTO_ICMP) {
-    return fragment & 0x3fff ? kNotOurs : ParseIcmpv4Error(transport, end, packet);
+    return fragment & 0x3fff ? kNotOurs : ParseIcmpv4Error(network, transport, end, packet);
   }
   if (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP) return kNotOurs;
   if (fragment & 0x3fff) {  // offset, or more fragments
@@ -134,7 +146,7 @@ INLINE int ParseIpv4(const void* network, const void* end, struct Packet* packet
     packet->later_fragment = (fragment & 0x1fff) != 0;
     packet->first_fragment = !packet->later_fragment;
   }
-  if (!packet->later_fragment) ParseTransport(transport, end, packet);
+  if (!packet->later_fragment) ParseTransport(network, transport, end, packet);
   return kParsed;
 }
 
@@ -149,15 +161,19 @@ struct Ipv6Extension {
 // kParsed: `packet->protocol` is TCP, UDP or ICMPv6, or the packet is a later fragment.
 INLINE int SkipExtensionHeaders(const void** transport, const void* end, struct Packet* packet) {
   const void* at = *transport;
+  int fragments = 0;
   for (int i = 0; i < kDrExtensionHeadersMax; ++i) {
     const struct Ipv6Extension* header = at;
     switch (packet->protocol) {
       case IPPROTO_TCP:
       case IPPROTO_UDP:
       case IPPROTO_ICMPV6:
-        *transport = at;
         return kParsed;
       case IPPROTO_HOPOPTS:
+        if (i != 0) return kUnparsed;  // RFC 8200 §4.1: right behind the IPv6 header alone
+        if (at + 8 > end) return kUnparsed;
+        at += (header->length + 1) * 8;
+        break;
       case IPPROTO_DSTOPTS:
         if (at + 8 > end) return kUnparsed;
         at += (header->length + 1) * 8;
@@ -170,6 +186,7 @@ INLINE int SkipExtensionHeaders(const void** transport, const void* end, struct 
         break;
       case IPPROTO_FRAGMENT:
         if (at + 8 > end) return kUnparsed;
+        if (fragments++) return kUnparsed;  // RFC 8200 §4.5: one per packet
         // The lowest bit says that more follow; without it and without offset it is a datagram in
         // one fragment, which is treated as none (RFC 6946).
         packet->later_fragment = (header->fragment_offset & bpf_htons(0xfff8)) != 0;
@@ -182,12 +199,14 @@ INLINE int SkipExtensionHeaders(const void** transport, const void* end, struct 
         return kNotOurs;
     }
     packet->protocol = header->next_header;
+    *transport = at;
     if (packet->later_fragment) return kParsed;
   }
   return kUnparsed;
 }
 
-INLINE int ParseIcmpv6Error(const void* transport, const void* end, struct Packet* packet) {
+INLINE int ParseIcmpv6Error(const void* network, const void* transport, const void* end,
+                            struct Packet* packet) {
   const struct IcmpHeader* icmp = transport;
   if ((const void*)(icmp + 1) > end) return kUnparsed;
   if (icmp->type < kIcmpv6Unreachable || icmp->type > kIcmpv6ParameterProblem) {
@@ -199,28 +218,30 @@ INLINE int ParseIcmpv6Error(const void* transport, const void* end, struct Packe
   packet->protocol = inner->nexthdr;
   SetIpv6(packet->client, &inner->daddr);
   SetIpv6(packet->vip, &inner->saddr);
-  return ParseQuotedPorts(inner + 1, end, packet);
+  return ParseQuotedPorts(network, inner + 1, end, packet);
 }
 
-INLINE int ParseIpv6(const void* network, const void* end, struct Packet* packet) {
+INLINE int ParseIpv6(const void* network, const void* end, __u64 available, struct Packet* packet) {
   const struct ipv6hdr* ip = network;
   if ((const void*)(ip + 1) > end || ip->version != 6) return kUnparsed;
   packet->is_ipv6 = 1;
   packet->protocol = ip->nexthdr;
   packet->bytes = sizeof(*ip) + bpf_ntohs(ip->payload_len);
+  if (packet->bytes > available) return kUnparsed;
   SetIpv6(packet->client, &ip->saddr);
   SetIpv6(packet->vip, &ip->daddr);
   const void* transport = ip + 1;
   if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP) {
     const int result = SkipExtensionHeaders(&transport, end, packet);
     if (result != kParsed) return result;
+    if (!Holds(packet, network, transport)) return kUnparsed;
     if (packet->protocol == IPPROTO_ICMPV6) {
       if (packet->first_fragment || packet->later_fragment) return kNotOurs;
-      return ParseIcmpv6Error(transport, end, packet);
+      return ParseIcmpv6Error(network, transport, end, packet);
     }
     if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP) return kNotOurs;
   }
-  if (!packet->later_fragment) ParseTransport(transport, end, packet);
+  if (!packet->later_fragment) ParseTransport(network, transport, end, packet);
   return kParsed;
 }
 
@@ -236,7 +257,8 @@ struct VlanTag {
   __be16 protocol;
 };
 
-INLINE int Parse(const void* data, const void* end, struct Packet* packet) {
+// `frame_bytes`: of all its buffers; `end` is that of the first one.
+INLINE int Parse(const void* data, const void* end, __u64 frame_bytes, struct Packet* packet) {
   const struct Ethernet* ethernet = data;
   if ((const void*)(ethernet + 1) > end) return kUnparsed;
   __be16 protocol = ethernet->protocol;
@@ -248,19 +270,21 @@ INLINE int Parse(const void* data, const void* end, struct Packet* packet) {
     protocol = tag->protocol;
     network = tag + 1;
   }
-  if (protocol == bpf_htons(ETH_P_IP)) return ParseIpv4(network, end, packet);
-  if (protocol == bpf_htons(ETH_P_IPV6)) return ParseIpv6(network, end, packet);
+  const __u64 available = frame_bytes - (network - data);
+  if (protocol == bpf_htons(ETH_P_IP)) return ParseIpv4(network, end, available, packet);
+  if (protocol == bpf_htons(ETH_P_IPV6)) return ParseIpv6(network, end, available, packet);
   return kNotOurs;
 }
 
 // The packets that matter for the pace: untagged TCP and UDP without options, extension headers or
-// fragments. 0 = something else, perhaps nothing valid: Parse() says.
+// fragments, in one buffer. 0 = something else, perhaps nothing valid: Parse() says.
 INLINE int ParseCommon(const void* data, const void* end, struct Packet* packet) {
   const struct Ethernet* ethernet = data;
   if ((const void*)(ethernet + 1) > end) return 0;
+  const void* network = ethernet + 1;
   const void* transport;
   if (ethernet->protocol == bpf_htons(ETH_P_IP)) {
-    const struct iphdr* ip = (const void*)(ethernet + 1);
+    const struct iphdr* ip = network;
     if ((const void*)(ip + 1) > end || *(const __u8*)ip != 0x45) return 0;
     if (ip->frag_off & bpf_htons(0x3fff)) return 0;
     packet->protocol = ip->protocol;
@@ -269,7 +293,7 @@ INLINE int ParseCommon(const void* data, const void* end, struct Packet* packet)
     SetIpv4(packet->vip, ip->daddr);
     transport = ip + 1;
   } else if (ethernet->protocol == bpf_htons(ETH_P_IPV6)) {
-    const struct ipv6hdr* ip = (const void*)(ethernet + 1);
+    const struct ipv6hdr* ip = network;
     if ((const void*)(ip + 1) > end || ip->version != 6) return 0;
     packet->is_ipv6 = 1;
     packet->protocol = ip->nexthdr;
@@ -281,6 +305,7 @@ INLINE int ParseCommon(const void* data, const void* end, struct Packet* packet)
     return 0;
   }
   if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP) return 0;
-  ParseTransport(transport, end, packet);
+  if (packet->bytes > (__u64)(end - network)) return 0;
+  ParseTransport(network, transport, end, packet);
   return !packet->truncated;
 }
