@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "pkg/health/packet_bytes.h"
+#include "pkg/net/packet_bytes.h"
 
 namespace fairlead::health {
 namespace {
@@ -18,13 +18,13 @@ constexpr uint8_t kEchoReplyIpv6 = 129;
 EchoMessage BuildEchoRequest(net::IpFamily family, uint16_t identifier, const EchoToken& token) {
   EchoMessage message{};
   message[0] = family == net::IpFamily::kIpv4 ? kEchoRequestIpv4 : kEchoRequestIpv6;
-  Put16(&message[4], identifier);
-  Put16(&message[6], 1);
+  net::Put16(&message[4], identifier);
+  net::Put16(&message[6], 1);
   std::copy(token.begin(), token.end(), message.begin() + kTokenAt);
   if (family == net::IpFamily::kIpv4) {
-    InternetChecksum checksum;
+    net::InternetChecksum checksum;
     checksum.Add(message);
-    Put16(&message[2], checksum.Finish());
+    net::Put16(&message[2], checksum.Finish());
   }
   return message;
 }

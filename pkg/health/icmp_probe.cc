@@ -8,8 +8,8 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
-#include "pkg/health/packet_bytes.h"
 #include "pkg/health/reason.h"
+#include "pkg/net/packet_bytes.h"
 
 namespace fairlead::health {
 namespace {
@@ -53,7 +53,7 @@ ProbeStep IcmpProbe::Start() {
     return SocketFailure(target_, "getrandom", errno);
   }
   const EchoMessage request =
-      BuildEchoRequest(target_.address.family(), Get16(token_.data()), token_);
+      BuildEchoRequest(target_.address.family(), net::Get16(token_.data()), token_);
   if (::send(fd_.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) return Failure(errno);
   return Await{fd_.get(), POLLIN};
 }
@@ -65,7 +65,7 @@ ProbeStep IcmpProbe::OnReady() {
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) break;
     if (size < 0) return Failure(errno);
     absl::Span<const uint8_t> message(packet, static_cast<size_t>(size));
-    if (raw_ && target_.address.is_ipv4()) message = WithoutIpv4Header(message);
+    if (raw_ && target_.address.is_ipv4()) message = net::WithoutIpv4Header(message);
     if (IsEchoReply(target_.address.family(), message, token_)) {
       return ProbeOutcome::Healthy("ICMP echo");
     }

@@ -9,9 +9,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "pkg/base/errno_status.h"
-#include "pkg/health/packet_bytes.h"
 #include "pkg/health/reason.h"
 #include "pkg/health/tcp_segment.h"
+#include "pkg/net/packet_bytes.h"
 
 namespace fairlead::health {
 namespace {
@@ -99,7 +99,7 @@ ProbeStep RawSynProbe::OnReady() {
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) break;
     if (size < 0) return ConnectFailure(endpoint_, errno);
     absl::Span<const uint8_t> bytes(packet, static_cast<size_t>(size));
-    if (endpoint_.address.is_ipv4()) bytes = WithoutIpv4Header(bytes);
+    if (endpoint_.address.is_ipv4()) bytes = net::WithoutIpv4Header(bytes);
     const std::optional<TcpSegment> segment = ParseTcpSegment(bytes);
     if (!segment || segment->source_port != endpoint_.port ||
         segment->destination_port != source_.port || !segment->ack ||

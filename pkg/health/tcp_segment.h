@@ -1,4 +1,4 @@
-// The two TCP segments of a half-open check: the SYN that is sent and whatever comes back. Pure.
+// The TCP segments of a half-open check: the SYN, whatever comes back, the RST. Pure.
 //
 //   0               2               4               8               12  13    14      16   18   20
 //   | source port   | dest. port    | sequence      | acknowledged  |off|flags|window |sum |urg
@@ -20,6 +20,12 @@ inline constexpr size_t kSynSize = 24;  // header of 20 bytes and the MSS option
 // The SYN from `source` to `destination` (same family) with its checksum.
 std::array<uint8_t, kSynSize> BuildSyn(const net::Endpoint& source,
                                        const net::Endpoint& destination, uint32_t sequence);
+
+inline constexpr size_t kResetSize = 20;
+
+// The RST that ends what a SYN-ACK offers: `sequence` is what it acknowledged (RFC 9293 §3.10.7.3).
+std::array<uint8_t, kResetSize> BuildReset(const net::Endpoint& source,
+                                           const net::Endpoint& destination, uint32_t sequence);
 
 struct TcpSegment {
   uint16_t source_port = 0;

@@ -3,18 +3,18 @@
 // neighbours.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "pkg/net/ip_address.h"
+#include "pkg/net/mac_address.h"
 #include "pkg/net/port_set.h"
 
 namespace fairlead::dataplane::dr {
 
-using MacAddress = std::array<uint8_t, 6>;
+using net::MacAddress;
 
 // How frames reach a real server.
 struct ServerLink {
@@ -23,6 +23,9 @@ struct ServerLink {
   uint32_t ifindex = 0;     // the interface that sends; of a VLAN its parent
   uint16_t vlan = 0;        // 802.1Q identifier; 0 = untagged
   bool local = false;       // this host; the rest is empty then
+  // For what this host itself sends to the server: the interface whose network it is on (of a VLAN
+  // not its parent).
+  uint32_t own_ifindex = 0;
   friend bool operator==(const ServerLink&, const ServerLink&) = default;
 };
 

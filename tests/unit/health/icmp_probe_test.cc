@@ -6,7 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "pkg/health/packet_bytes.h"
+#include "pkg/net/packet_bytes.h"
 #include "tests/unit/health/network_namespace.h"
 #include "tests/unit/health/run_probe.h"
 
@@ -28,11 +28,11 @@ TEST(IcmpEchoTest, RequestHasItsBytesAndChecksum) {
   const EchoMessage ipv4 = BuildEchoRequest(net::IpFamily::kIpv4, 0x1234, token);
   EXPECT_EQ(ipv4[0], 8);
   EXPECT_EQ(ipv4[1], 0);
-  EXPECT_EQ(Get16(&ipv4[4]), 0x1234);
-  EXPECT_EQ(Get16(&ipv4[6]), 1);
+  EXPECT_EQ(net::Get16(&ipv4[4]), 0x1234);
+  EXPECT_EQ(net::Get16(&ipv4[6]), 1);
   EXPECT_EQ(ipv4[8], 0xab);
   EXPECT_EQ(ipv4[23], 0xab);
-  InternetChecksum checksum;
+  net::InternetChecksum checksum;
   checksum.Add(ipv4);
   EXPECT_EQ(checksum.Finish(), 0);
   EXPECT_EQ(BuildEchoRequest(net::IpFamily::kIpv6, 1, token)[0], 128);

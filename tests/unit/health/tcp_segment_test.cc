@@ -5,24 +5,10 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "pkg/health/packet_bytes.h"
+#include "pkg/net/packet_bytes.h"
 
 namespace fairlead::health {
 namespace {
-
-TEST(InternetChecksumTest, MatchesTheExampleOfRfc1071) {
-  const uint8_t bytes[] = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
-  InternetChecksum checksum;
-  checksum.Add(bytes);
-  EXPECT_EQ(checksum.Finish(), static_cast<uint16_t>(~0xddf2));
-}
-
-TEST(InternetChecksumTest, PadsAnOddByte) {
-  const uint8_t bytes[] = {0x12};
-  InternetChecksum checksum;
-  checksum.Add(bytes);
-  EXPECT_EQ(checksum.Finish(), static_cast<uint16_t>(~0x1200));
-}
 
 TEST(TcpSegmentTest, SynHasEveryByteInPlace) {
   for (const auto& [source_text, destination_text] :
@@ -37,7 +23,7 @@ TEST(TcpSegmentTest, SynHasEveryByteInPlace) {
     expected[16] = syn[16];
     expected[17] = syn[17];
     EXPECT_EQ(std::vector<uint8_t>(syn.begin(), syn.end()), expected);
-    InternetChecksum checksum;
+    net::InternetChecksum checksum;
     checksum.AddPseudoHeader(source.address, destination.address, IPPROTO_TCP, kSynSize);
     checksum.Add(syn);
     EXPECT_EQ(checksum.Finish(), 0);
@@ -56,17 +42,27 @@ TEST(TcpSegmentTest, ParsesWhatItBuilds) {
   EXPECT_FALSE(segment->rst);
 }
 
+TEST(TcpSegmentTest, ResetHasEveryByteInPlace) {
+  for (const auto& [source_text, destination_text] :
+       {std::pair{"10.0.0.1:40000", "10.0.0.3:9100"},
+        std::pair{"[fd00::1]:40000", "[fd00::3]:9100"}}) {
+    const net::Endpoint source = *net::Endpoint::Parse(source_text);
+    const net::Endpoint destination = *net::Endpoint::Parse(destination_text);
+    const auto reset = BuildReset(source, destination, 0x01020304);
+    const std::vector<uint8_t> expected = {0x9c, 0x40, 0x23,      0x8c,      1, 2,    3,
+                                           4,    0,    0,         0,         0, 0x50, 0x04,
+                                           0,    0,    reset[16], reset[17], 0, 0};
+    EXPECT_EQ(std::vector<uint8_t>(reset.begin(), reset.end()), expected);
+    net::InternetChecksum checksum;
+    checksum.AddPseudoHeader(source.address, destination.address, IPPROTO_TCP, kResetSize);
+    checksum.Add(reset);
+    EXPECT_EQ(checksum.Finish(), 0);
+  }
+}
+
 TEST(TcpSegmentTest, ShortBytesAreNothing) {
   const std::vector<uint8_t> bytes(19);
   EXPECT_FALSE(ParseTcpSegment(bytes).has_value());
-  EXPECT_TRUE(WithoutIpv4Header(bytes).empty());
-  std::vector<uint8_t> packet(24);
-  packet[0] = 0x4f;  // a header of 60 bytes in a packet of 24
-  EXPECT_TRUE(WithoutIpv4Header(packet).empty());
-  packet[0] = 0x44;  // a header of 16 bytes
-  EXPECT_TRUE(WithoutIpv4Header(packet).empty());
-  packet[0] = 0x45;
-  EXPECT_EQ(WithoutIpv4Header(packet).size(), 4u);
 }
 
 }  // namespace

@@ -7,15 +7,15 @@
 #include "absl/types/span.h"
 #include "pkg/net/ip_address.h"
 
-namespace fairlead::health {
+namespace fairlead::net {
 
 // Sums of 16-bit words in network order; an odd last byte is padded with zero.
 class InternetChecksum {
  public:
   void Add(absl::Span<const uint8_t> bytes);
   // The pseudo header of RFC 9293 §3.1 and RFC 8200 §8.1: addresses, length, protocol.
-  void AddPseudoHeader(const net::IpAddress& source, const net::IpAddress& destination,
-                       uint8_t protocol, uint16_t length);
+  void AddPseudoHeader(const IpAddress& source, const IpAddress& destination, uint8_t protocol,
+                       uint16_t length);
   // Host order; 0 when the bytes held a right checksum.
   uint16_t Finish() const;
 
@@ -39,4 +39,4 @@ inline uint32_t Get32(const uint8_t* at) { return uint32_t{Get16(at)} << 16 | Ge
 // packet is shorter than its header says.
 absl::Span<const uint8_t> WithoutIpv4Header(absl::Span<const uint8_t> packet);
 
-}  // namespace fairlead::health
+}  // namespace fairlead::net

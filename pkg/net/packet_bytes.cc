@@ -1,8 +1,8 @@
-#include "pkg/health/packet_bytes.h"
+#include "pkg/net/packet_bytes.h"
 
 #include <cstddef>
 
-namespace fairlead::health {
+namespace fairlead::net {
 namespace {
 
 constexpr size_t kIpv4HeaderSizeMin = 20;
@@ -15,9 +15,8 @@ void InternetChecksum::Add(absl::Span<const uint8_t> bytes) {
   if (i < bytes.size()) sum_ += uint64_t{bytes[i]} << 8;
 }
 
-void InternetChecksum::AddPseudoHeader(const net::IpAddress& source,
-                                       const net::IpAddress& destination, uint8_t protocol,
-                                       uint16_t length) {
+void InternetChecksum::AddPseudoHeader(const IpAddress& source, const IpAddress& destination,
+                                       uint8_t protocol, uint16_t length) {
   Add(source.bytes());
   Add(destination.bytes());
   sum_ += protocol;
@@ -37,4 +36,4 @@ absl::Span<const uint8_t> WithoutIpv4Header(absl::Span<const uint8_t> packet) {
   return packet.subspan(header_size);
 }
 
-}  // namespace fairlead::health
+}  // namespace fairlead::net
