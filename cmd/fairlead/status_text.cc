@@ -276,6 +276,7 @@ std::string ServerTable(const std::vector<ServerRow>& rows, const StatusTextOpti
          {"TOTAL", "LIMIT", "SENT", "RECEIVED", "CONNECT FAILURES", "CUT", "CHECKS", "FAILED"}) {
       columns.push_back({title, Align::kRight});
     }
+    columns.push_back({"DIRECT ROUTING"});
   }
   columns.push_back({"REASON"});
   Table table(std::move(columns));
@@ -300,6 +301,8 @@ std::string ServerTable(const std::vector<ServerRow>& rows, const StatusTextOpti
       cells.push_back({ShortCount(CountOf(*server, "sessionsCutTotal"))});
       cells.push_back({ShortCount(CountOf(health, "probes"))});
       cells.push_back({ShortCount(CountOf(health, "failures"))});
+      const std::string path = TextOf(ObjectOf(*server, "directPath"), "state");
+      cells.push_back({path.empty() ? "-" : path});
     }
     cells.push_back({verdict.reason});
     table.Add(std::move(cells));

@@ -45,6 +45,20 @@ Json HealthToJson(const ServerView& server) {
   return health;
 }
 
+Json PathToJson(const ServerView& server) {
+  if (!server.path.has_value()) return nullptr;
+  const controller::PathView& path = *server.path;
+  const auto& way = server.counters.direct_path;
+  return {{"state", model::OperationalStateName(path.state)},
+          {"reason", path.reason},
+          {"since", TimeToJson(path.since)},
+          {"checked", TimeToJson(path.checked)},
+          {"latencySeconds", absl::ToDoubleSeconds(path.latency)},
+          {"probes", path.probes_total},
+          {"failures", path.failures_total},
+          {"mac", way.has_value() ? net::MacText(way->mac) : ""}};
+}
+
 Json ServerToJson(const ServerView& server) {
   const dataplane::ServerObservation& counters = server.counters;
   return {{"name", server.name},
@@ -66,6 +80,7 @@ Json ServerToJson(const ServerView& server) {
           {"takes", EligibilityWord(server.eligibility)},
           {"problem", counters.problem},
           {"health", HealthToJson(server)},
+          {"directPath", PathToJson(server)},
           {"connections", counters.connections_active},
           {"connectionsTotal", counters.connections_total},
           {"connectFailuresTotal", counters.connect_failures_total},

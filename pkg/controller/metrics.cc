@@ -269,6 +269,35 @@ void WriteConfig(const ControlView& view, MetricsWriter* writer) {
   writer->Sample({}, UnixSeconds(view.config_changed));
 }
 
+void WritePaths(const ControlView& view, MetricsWriter* writer) {
+  struct Family {
+    const char* name;
+    MetricType type;
+    const char* help;
+    uint64_t (*value)(const PathView& path);
+  };
+  constexpr Family kFamilies[] = {
+      {"fairlead_server_direct_path_up", MetricType::kGauge,
+       "1 when the real server serves the VIP through direct routing, asked by its MAC.",
+       [](const PathView& path) { return uint64_t{path.state == OperationalState::kUp}; }},
+      {"fairlead_server_direct_path_probes_total", MetricType::kCounter,
+       "Checks through direct routing run.",
+       [](const PathView& path) { return path.probes_total; }},
+      {"fairlead_server_direct_path_probe_failures_total", MetricType::kCounter,
+       "Checks through direct routing that failed.",
+       [](const PathView& path) { return path.failures_total; }},
+  };
+  for (const Family& family : kFamilies) {
+    writer->Family(family.name, family.type, family.help);
+    for (const VipView& vip : view.vips) {
+      for (const ServerView& server : vip.servers) {
+        if (!server.path.has_value()) continue;
+        writer->Sample(ServerLabels(vip, server), family.value(*server.path));
+      }
+    }
+  }
+}
+
 void WriteServers(const ControlView& view, MetricsWriter* writer) {
   for (const ServerFamily& family : kServerFamilies) {
     writer->Family(family.name, family.type, family.help);
@@ -278,6 +307,7 @@ void WriteServers(const ControlView& view, MetricsWriter* writer) {
       }
     }
   }
+  WritePaths(view, writer);
   writer->Family("fairlead_server_name_resolves", MetricType::kGauge,
                  "Of a real server with a host name: 1 when its last lookup gave an address; the "
                  "address in use is the label, \"\" while there is none.");

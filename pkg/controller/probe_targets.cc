@@ -43,4 +43,28 @@ std::vector<std::pair<uint16_t, health::ProbeTarget>> ProbeTargetsOf(
   return targets;
 }
 
+std::vector<std::pair<net::IpAddress, health::ProbeTarget>> PathTargetsOf(
+    const model::Vip& vip, const model::VipServer& server, const net::IpAddress& address,
+    const dataplane::DirectPath& path) {
+  const uint16_t port = dataplane::ChecksEachPort(vip, server.spec)
+                            ? vip.ports.first()
+                            : CheckedPort(vip.health_check, server.spec);
+  std::vector<std::pair<net::IpAddress, health::ProbeTarget>> targets;
+  for (const net::IpAddress& vip_address : vip.addresses) {
+    if (vip_address.family() != address.family()) continue;
+    health::ProbeTarget target;
+    target.endpoint = {vip_address, port};
+    target.id = absl::StrCat(vip.id.QualifiedName(), " ", server.name, " ", address.ToString(),
+                             " serves ", target.endpoint.ToString());
+    target.check = vip.health_check;
+    target.check.port = port;
+    target.direct = health::DirectWay{.ifindex = path.ifindex,
+                                      .mac = path.mac,
+                                      .source_mac = path.source_mac,
+                                      .source = path.source};
+    targets.emplace_back(vip_address, std::move(target));
+  }
+  return targets;
+}
+
 }  // namespace fairlead::controller

@@ -125,7 +125,16 @@ void Reconciler::SetDesired(std::shared_ptr<const model::DesiredState> desired) 
 }
 
 void Reconciler::SetHealth(const health::HealthReport& report) {
-  if (records_.ApplyReport(report)) causes_.insert("health");
+  switch (records_.ApplyReport(report)) {
+    case ServerRecords::Effect::kNone:
+      return;
+    case ServerRecords::Effect::kSoon:
+      gathered_at_ = std::min(gathered_at_, clock_.Monotonic() + kGather);
+      return;
+    case ServerRecords::Effect::kNow:
+      causes_.insert("health");
+      return;
+  }
 }
 
 void Reconciler::SetAnswer(const resolver::Answer& answer) {
@@ -145,6 +154,7 @@ absl::Duration Reconciler::Turn() {
   const bool ticked = now >= next_tick_;
   if (ticked) Tick(now);
   if (now >= rebuild_at_) causes_.insert("time");
+  if (now >= gathered_at_) causes_.insert("health");
   bool turned = ticked;
   if (desired_ != nullptr) {
     if (!causes_.empty()) {
@@ -156,7 +166,7 @@ absl::Duration Reconciler::Turn() {
     }
   }
   if (turned) Publish();
-  return std::min({next_tick_, rebuild_at_, apply_retry_at_});
+  return std::min({next_tick_, rebuild_at_, apply_retry_at_, gathered_at_});
 }
 
 void Reconciler::Tick(absl::Duration now) {
@@ -167,6 +177,10 @@ void Reconciler::Tick(absl::Duration now) {
   if (plan_ != nullptr) {
     for (const Event& event : return_paths_.Look(observation, *plan_, records_.records())) {
       events_.Record(event);
+    }
+    if (records_.ObservePaths(*plan_, observation)) {
+      targets_dirty_ = true;
+      causes_.insert("direct routing");
     }
   }
   // The level behind the reports' edges: a report that was lost is seen here.
@@ -190,6 +204,7 @@ void Reconciler::RefreshTargets() {
 
 void Reconciler::Rebuild(absl::Duration now) {
   const std::string cause = absl::StrJoin(std::exchange(causes_, {}), ", ");
+  gathered_at_ = absl::InfiniteDuration();
   if (targets_dirty_) RefreshTargets();
   RefreshNames();
   dataplane::PlanResult result = dataplane::BuildPlan({.desired = *desired_,

@@ -46,6 +46,9 @@ class Reconciler {
  public:
   static constexpr absl::Duration kTick = absl::Seconds(1);
   static constexpr absl::Duration kApplyRetry = absl::Seconds(5);
+  // First verdicts along direct routing are gathered for so long: those of 200 servers, which the
+  // monitor asks within 200 ms.
+  static constexpr absl::Duration kGather = absl::Milliseconds(200);
 
   Reconciler(ReconcilerOptions options, const base::Clock& clock, dataplane::DataPlane& plane,
              health::HealthMonitor& health, resolver::NameResolver& names);
@@ -114,6 +117,7 @@ class Reconciler {
   std::shared_ptr<const dataplane::ForwardingPlan> plan_;
   std::map<std::string, ServiceState> services_;  // what the data plane said, by service name
   absl::Duration rebuild_at_ = absl::InfiniteDuration();
+  absl::Duration gathered_at_ = absl::InfiniteDuration();
   absl::Duration apply_retry_at_ = absl::InfiniteDuration();
   absl::Duration next_tick_;
 

@@ -54,6 +54,7 @@ bool ServerRecords::AdoptAnswer(const model::Vip& vip, const NameUser& user,
   const bool moved = choice.address != before.condition.resolved;
   // A machine in another place has no load yet; the first one is where it has been all the time.
   if (moved && before.condition.resolved.has_value()) record.warmth = ServerRecord::Warmth::kCold;
+  if (moved) record.ForgetPath();
   record.condition.resolved = choice.address;
   TellName(user, before, answer);
   return moved;

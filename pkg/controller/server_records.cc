@@ -17,15 +17,6 @@ bool Serves(const ServerCondition& condition) {
   return condition.admin != AdminState::kHalt && condition.operational == OperationalState::kUp;
 }
 
-health::HealthReport NotCheckedYet(const std::string& target_id) {
-  health::HealthReport report;
-  report.target_id = target_id;
-  report.reason = "not checked yet";
-  report.since = absl::InfinitePast();
-  report.checked = absl::InfinitePast();
-  return report;
-}
-
 }  // namespace
 
 ServerRecords::ServerRecords(const base::Clock& clock, std::function<void(const Event&)> on_event)
@@ -102,6 +93,7 @@ void ServerRecords::UpdateRecord(const ServerKey& key, const model::ServerSpec& 
     record->host_name = spec.host_name;
     record->address = spec.address;
     record->condition.resolved.reset();
+    record->ForgetPath();
     record->name_problem.clear();
     record->looked_up = false;
     record->warmth = ServerRecord::Warmth::kCold;
@@ -166,11 +158,12 @@ void ServerRecords::SetState(const ServerKey& key, AdminState state, const std::
   }
 }
 
-bool ServerRecords::ApplyReport(const health::HealthReport& report) {
+ServerRecords::Effect ServerRecords::ApplyReport(const health::HealthReport& report) {
   const auto owner = target_owners_.find(report.target_id);
-  if (owner == target_owners_.end()) return false;
+  if (owner == target_owners_.end()) return Effect::kNone;
   const auto record = records_.find(owner->second.key);
-  if (record == records_.end()) return false;
+  if (record == records_.end()) return Effect::kNone;
+  if (owner->second.vip_address.has_value()) return ApplyPathReport(owner->second, report);
   health::HealthReport& known = record->second.reports[owner->second.port];
   const bool port_flipped = known.state != report.state && record->second.per_port;
   const bool was_not_checked = known.not_checked;
@@ -187,7 +180,7 @@ bool ServerRecords::ApplyReport(const health::HealthReport& report) {
     event.detail = absl::StrCat(owner->second.port);
     on_event_(event);
   }
-  return UpdateCondition(owner->second.key, &record->second);
+  return UpdateCondition(owner->second.key, &record->second) ? Effect::kNow : Effect::kNone;
 }
 
 void ServerRecords::TellCheckable(const TargetOwner& owner,
@@ -208,10 +201,14 @@ void ServerRecords::TellCheckable(const TargetOwner& owner,
 }
 
 bool ServerRecords::UpdateCondition(const ServerKey& key, ServerRecord* record) {
-  const HealthSummary summary = SummarizeHealth(record->reports);
-  record->health_reason = summary.reason;
+  HealthSummary summary = SummarizeHealth(record->reports);
   ServerCondition& condition = record->condition;
   const ServerCondition before = condition;
+  PathSummary path = PathOf(*record, summary.state);
+  if (record->path_use == PathUse::kDecides) summary = JoinPath(std::move(summary), path);
+  condition.direct_path = path.state;
+  condition.direct_path_reason = std::move(path.reason);
+  record->health_reason = summary.reason;
   condition.operational = summary.state;
   condition.unreachable = summary.unreachable;
   if (record->per_port) condition.usable_ports = summary.ports_up;
@@ -228,7 +225,9 @@ bool ServerRecords::UpdateCondition(const ServerKey& key, ServerRecord* record) 
     // A halted server is not checked any more; that it was halted has been told.
     if (condition.admin != AdminState::kHalt) TellFlip(key, *record, before.operational);
   }
+  if (before.direct_path != condition.direct_path) TellPath(key, *record);
   return before.operational != condition.operational ||
+         before.direct_path != condition.direct_path ||
          before.unreachable != condition.unreachable ||
          !(before.usable_ports == condition.usable_ports);
 }
@@ -274,6 +273,7 @@ std::vector<health::ProbeTarget> ServerRecords::Targets(const model::DesiredStat
       const ServerKey key(vip.id.QualifiedName(), server.name);
       ServerRecord& record = records_.at(key);
       record.per_port = dataplane::ChecksEachPort(vip, server.spec);
+      record.path_use = PathUse::kNone;
       std::map<uint16_t, health::HealthReport> reports;
       const std::optional<net::IpAddress> address =
           dataplane::AddressOf(server.spec, record.condition);
@@ -281,11 +281,13 @@ std::vector<health::ProbeTarget> ServerRecords::Targets(const model::DesiredStat
         for (auto& [port, target] : ProbeTargetsOf(vip, server, *address)) {
           const auto known = record.reports.find(port);
           const bool keep = known != record.reports.end() && known->second.target_id == target.id;
-          reports.emplace(port, keep ? std::move(known->second) : NotCheckedYet(target.id));
+          reports.emplace(port, keep ? std::move(known->second) : health::NotCheckedYet(target.id));
           target_owners_.insert_or_assign(target.id, TargetOwner{key, port});
           targets.push_back(std::move(target));
         }
+        AddPathTargets(vip, server, *address, &record, &targets);
       }
+      if (record.path_use == PathUse::kNone) record.path_reports.clear();
       record.reports = std::move(reports);
       UpdateCondition(key, &record);
     }

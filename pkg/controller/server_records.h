@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,9 @@
 #include "pkg/base/clock.h"
 #include "pkg/controller/event_log.h"
 #include "pkg/controller/override_store.h"
+#include "pkg/controller/path_summary.h"
+#include "pkg/dataplane/data_plane.h"
+#include "pkg/dataplane/forwarding_plan.h"
 #include "pkg/dataplane/plan_builder.h"
 #include "pkg/health/health_monitor.h"
 #include "pkg/model/desired_state.h"
@@ -55,6 +59,19 @@ struct ServerRecord {
   std::string health_reason;
   absl::Time health_since = absl::InfinitePast();
 
+  // Direct routing: what the check along it is for; the way as the data plane knows it, or why
+  // there is none; the latest report for each address of the VIP, none while no way is known.
+  PathUse path_use = PathUse::kNone;
+  std::optional<dataplane::DirectPath> direct_path;
+  std::string no_path;
+  std::map<net::IpAddress, health::HealthReport> path_reports;
+
+  // It is somewhere else now: the data plane tells the new way.
+  void ForgetPath() {
+    direct_path.reset();
+    no_path.clear();
+  }
+
   // The host name or the address.
   std::string AddressText() const { return host_name.empty() ? address.ToString() : host_name; }
 };
@@ -77,9 +94,17 @@ class ServerRecords {
   // True when the address of a server changed, so that targets and plan must be made anew.
   bool ApplyAnswer(const model::DesiredState& desired, const resolver::Answer& answer);
 
-  // True when a condition changed, so that the plan must be built anew. Reports of targets that are
-  // not wanted any more are ignored.
-  bool ApplyReport(const health::HealthReport& report);
+  // Whether a report changed a condition, so that the plan must be built anew. kSoon: it brought
+  // the first verdict along direct routing, Up; those of other servers come within moments, and a
+  // plan for each of them would give their shares away and back again. Reports of targets that are
+  // not wanted any more change nothing.
+  enum class Effect { kNone, kSoon, kNow };
+  Effect ApplyReport(const health::HealthReport& report);
+
+  // Takes over what the data plane knows of the ways to the servers of `plan`. True when that
+  // changed, so that targets and plan must be made anew.
+  bool ObservePaths(const dataplane::ForwardingPlan& plan,
+                    const dataplane::PlaneObservation& observation);
 
   // Sets the operator's state; the record must exist. The caller rebuilds and saves the overrides.
   void SetState(const ServerKey& key, model::AdminState state, const std::string& cause);
@@ -111,7 +136,18 @@ class ServerRecords {
   struct TargetOwner {
     ServerKey key;
     uint16_t port;
+    std::optional<net::IpAddress> vip_address{};  // of a check along direct routing
   };
+  Effect ApplyPathReport(const TargetOwner& owner, const health::HealthReport& report);
+  // Adds the checks of a server along direct routing, which are made while it is checked at all.
+  void AddPathTargets(const model::Vip& vip, const model::VipServer& server,
+                      const net::IpAddress& address, ServerRecord* record,
+                      std::vector<health::ProbeTarget>* targets);
+  // What they say; `plain` is the verdict of the plain check.
+  static PathSummary PathOf(const ServerRecord& record, model::OperationalState plain);
+  void TellPath(const ServerKey& key, const ServerRecord& record) const;
+  // `report` with the real server named whose MAC answered, if it is one.
+  health::HealthReport WithName(const ServerKey& key, health::HealthReport report) const;
   // The checks of a target became impossible, or possible again.
   void TellCheckable(const TargetOwner& owner, const health::HealthReport& report) const;
   // Joins the reports of a record into its condition; true when that changed.
@@ -126,6 +162,7 @@ class ServerRecords {
   bool first_reading_ = true;
   std::map<std::string, std::vector<NameUser>> name_users_;
   std::map<std::string, resolver::Answer> answers_;  // the last of each of these names
+  std::map<net::MacAddress, std::set<ServerKey>> servers_of_mac_;
   // Target id -> whose it is.
   absl::flat_hash_map<std::string, TargetOwner> target_owners_;
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,17 @@ struct EventView {
   std::string message;  // constant text: "real server is down"
   std::string object;   // "default/dispatcher srv-1"
   std::string reason;   // cause in words
+};
+
+// Whether a real server serves the VIP through direct routing.
+struct PathView {
+  model::OperationalState state = model::OperationalState::kUnknown;
+  std::string reason;
+  absl::Time since = absl::InfinitePast();  // the latest of its checks, one an address, as below
+  absl::Time checked = absl::InfinitePast();
+  absl::Duration latency;
+  uint64_t probes_total = 0;
+  uint64_t failures_total = 0;
 };
 
 struct ServerView {
@@ -54,8 +66,9 @@ struct ServerView {
   uint64_t probes_total = 0;
   uint64_t probe_failures_total = 0;
   bool per_port = false;
-  std::string ports_up;    // per_port: "80,443"
-  std::string ports_down;  // per_port
+  std::string ports_up;          // per_port: "80,443"
+  std::string ports_down;        // per_port
+  std::optional<PathView> path;  // modes DR and Auto, when there is something to check
 
   model::Eligibility eligibility = model::Eligibility::kNone;
   dataplane::ServerObservation counters;

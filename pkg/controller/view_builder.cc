@@ -71,6 +71,21 @@ void FillHealth(const ServerRecord& record, ServerView* view) {
   view->ports_down = down.ToString();
 }
 
+void FillPath(const ServerRecord& record, ServerView* view) {
+  if (record.path_use == PathUse::kNone) return;
+  PathView path;
+  path.state = record.condition.direct_path;
+  path.reason = record.condition.direct_path_reason;
+  for (const auto& [address, report] : record.path_reports) {
+    path.since = std::max(path.since, report.since);
+    path.checked = std::max(path.checked, report.checked);
+    path.latency = std::max(path.latency, report.latency);
+    path.probes_total += report.probes;
+    path.failures_total += report.failures;
+  }
+  view->path = std::move(path);
+}
+
 // What a host name stands for, and its problem before whatever else there is to say.
 void FillName(const ServerRecord& record, absl::Time now, ServerView* view) {
   view->address = record.condition.resolved.value_or(net::IpAddress());
@@ -113,6 +128,7 @@ ServerView BuildServerView(const ViewInputs& inputs, const model::Vip& vip,
       view.deadline = inputs.now + (deadline - inputs.now_monotonic);
     }
     FillHealth(record->second, &view);
+    FillPath(record->second, &view);
     if (!view.host_name.empty()) FillName(record->second, inputs.now, &view);
   }
   if (const dataplane::PlanServer* planned = FindServer(service, server.name)) {

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "pkg/dataplane/forwarding_plan.h"
 #include "pkg/net/endpoint.h"
+#include "pkg/net/mac_address.h"
 
 namespace fairlead::dataplane {
 
@@ -62,6 +63,19 @@ struct PortObservation {
   uint64_t bytes_to_client_total = 0;
 };
 
+// How frames of this host reach a real server (DR).
+struct DirectPath {
+  uint32_t ifindex = 0;          // the interface whose network it is on; of a VLAN not its parent
+  net::MacAddress mac{};         // the real server's, as ARP or ND say
+  net::MacAddress source_mac{};  // the interface's
+  uint16_t vlan = 0;             // its 802.1Q identifier; 0 = untagged
+  bool local = false;            // the server is this host; the rest is empty then
+  // An address of this host on that interface which is no VIP in mode DR, for checks to come from;
+  // absent: it has none of the server's family.
+  std::optional<net::IpAddress> source{};
+  friend bool operator==(const DirectPath&, const DirectPath&) = default;
+};
+
 struct ServerObservation {
   uint32_t server_id = 0;
   uint64_t connections_active = 0;
@@ -75,6 +89,7 @@ struct ServerObservation {
   // Why the data plane cannot use the server, whatever its checks say: no way to it (DR). "" = it
   // can.
   std::string problem;
+  std::optional<DirectPath> direct_path;  // DR: absent while it is not known
 };
 
 struct ServiceObservation {

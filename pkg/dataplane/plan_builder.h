@@ -30,6 +30,10 @@ class IdRegistry {
 struct ServerCondition {
   model::OperationalState operational = model::OperationalState::kUnknown;
   bool unreachable = false;
+  // Whether the server serves the VIP when direct routing hands it a packet, and why it is said to
+  // (not). Unknown: not asked yet, or not asked at all. In mode DR it is part of `operational`.
+  model::OperationalState direct_path = model::OperationalState::kUnknown;
+  std::string direct_path_reason;
   // Of a server with a host name: what the name stands for now; nothing = not known, and the server
   // is not used. Not looked at for the others.
   std::optional<net::IpAddress> resolved;

@@ -100,6 +100,9 @@ void CheckRights(const HostTree& tree, const Wanted& wanted, Findings& findings)
            "sysctl -w net.ipv4.ping_group_range=\"0 2147483647\"", findings);
   AddRight(Holds(held, kNetRaw), false, "strict half-open checks",
            "no CAP_NET_RAW; a delayed ACK is used instead", "grant CAP_NET_RAW", findings);
+  AddRight(Holds(held, kNetRaw), false, "checks through direct routing",
+           "no CAP_NET_RAW; in mode DR a real server that lacks the VIP is not noticed",
+           "grant CAP_NET_RAW", findings);
 }
 
 void CheckLimits(const HostTree& tree, const Wanted& wanted, Findings& findings) {

@@ -17,6 +17,8 @@
 #include "absl/strings/str_cat.h"
 #include "pkg/base/log.h"
 #include "pkg/base/mutex.h"
+#include "pkg/health/direct_probe.h"
+#include "pkg/health/packet_links.h"
 #include "pkg/health/probe_factory.h"
 #include "pkg/health/probe_runner.h"
 #include "pkg/health/probe_schedule.h"
@@ -44,6 +46,7 @@ class HealthMonitorImpl final : public HealthMonitor {
         clock_(clock),
         on_change_(std::move(on_change)),
         probes_max_(probes_max),
+        packets_(*ring_, clock),
         runner_(*ring_, probes_max),
         schedule_(jitter_seed) {}
 
@@ -94,6 +97,8 @@ class HealthMonitorImpl final : public HealthMonitor {
     base::MutexLock lock(&mutex_);
     return stopping_;
   }
+  void Dispatch(absl::Span<const uring::Completion> completions, absl::Duration now);
+  std::unique_ptr<Probe> MakeProbe(const ProbeTarget& target);
   void AdoptTargets();
   void StartDueProbes();
   void CountResults();
@@ -107,7 +112,8 @@ class HealthMonitorImpl final : public HealthMonitor {
   const uint32_t probes_max_;
   std::atomic<uint64_t> turns_full_ = 0;
 
-  // Health thread only.
+  // Health thread only. `packets_` outlives the probes that wait for it.
+  PacketLinks packets_;
   ProbeRunner runner_;
   ProbeSchedule schedule_;
 
@@ -133,11 +139,24 @@ void HealthMonitorImpl::Run() {
     CountResults();
     const absl::Span<const uring::Completion> completions = ring_->Wait(WaitTime());
     const absl::Duration now = clock_.Monotonic();
-    for (const uring::Completion& completion : completions) runner_.OnCompletion(completion, now);
+    Dispatch(completions, now);
     runner_.OnTime(now);
     CountResults();
   }
   Stop();
+}
+
+void HealthMonitorImpl::Dispatch(absl::Span<const uring::Completion> completions,
+                                 absl::Duration now) {
+  for (const uring::Completion& completion : completions) {
+    if (!packets_.OnCompletion(completion)) runner_.OnCompletion(completion, now);
+  }
+  for (const PacketProbe* probe : packets_.TakeWoken()) runner_.OnWoken(probe, now);
+}
+
+std::unique_ptr<Probe> HealthMonitorImpl::MakeProbe(const ProbeTarget& target) {
+  if (target.direct.has_value()) return std::make_unique<DirectProbe>(target, packets_);
+  return factory_->Make(target);
 }
 
 void HealthMonitorImpl::AdoptTargets() {
@@ -164,7 +183,7 @@ void HealthMonitorImpl::StartDueProbes() {
   while (runner_.has_room()) {
     const std::optional<ProbeSchedule::Due> due = schedule_.TakeDue(now + kStartEarly);
     if (!due) return;
-    runner_.Start(due->key, factory_->Make(*due->target), due->target->check.timeout,
+    runner_.Start(due->key, MakeProbe(*due->target), due->target->check.timeout,
                   clock_.Monotonic());
   }
   if (schedule_.NextDue() <= now) ++turns_full_;
@@ -199,10 +218,10 @@ absl::Duration HealthMonitorImpl::WaitTime() const {
 
 void HealthMonitorImpl::Stop() {
   runner_.CancelAll();
-  for (int turn = 0; turn < kStopTurnsMax && runner_.running() > 0; ++turn) {
-    for (const uring::Completion& completion : ring_->Wait(kStopTurn)) {
-      runner_.OnCompletion(completion, clock_.Monotonic());
-    }
+  packets_.CancelAll();
+  for (int turn = 0; turn < kStopTurnsMax && (runner_.running() > 0 || packets_.links() > 0);
+       ++turn) {
+    Dispatch(ring_->Wait(kStopTurn), clock_.Monotonic());
   }
 }
 

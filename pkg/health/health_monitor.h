@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,21 @@
 #include "pkg/model/health_check.h"
 #include "pkg/model/server_state.h"
 #include "pkg/net/endpoint.h"
+#include "pkg/net/mac_address.h"
 #include "pkg/uring/ring.h"
 
 namespace fairlead::health {
+
+// Where a check along direct routing goes: in a frame to the real server's MAC, whatever this
+// host's routes say. It needs CAP_NET_RAW.
+struct DirectWay {
+  uint32_t ifindex = 0;          // the interface that sends
+  net::MacAddress mac{};         // the real server's, which alone may answer
+  net::MacAddress source_mac{};  // the interface's
+  // An address of this host there; absent: it has none that is fit.
+  std::optional<net::IpAddress> source{};
+  friend bool operator==(const DirectWay&, const DirectWay&) = default;
+};
 
 // One thing to probe. `id` is the caller's stable name for it (VIP, server, port); a target whose
 // other fields are unchanged keeps its state and its schedule across SetTargets.
@@ -28,6 +41,9 @@ struct ProbeTarget {
   std::string id;
   net::Endpoint endpoint;  // port 0 for ICMP
   model::HealthCheck check;
+  // With it `endpoint` is the VIP's, and the question is whether this real server serves it: by
+  // ICMP echo when that is the check's type, else by a half-open TCP handshake.
+  std::optional<DirectWay> direct;
 
   friend bool operator==(const ProbeTarget&, const ProbeTarget&) = default;
 };
@@ -44,12 +60,25 @@ struct HealthReport {
   // The last check could not be made (no capability, no descriptor); `reason` says why and what to
   // do. The state is that of the checks before.
   bool not_checked = false;
+  // Of a check along direct routing that failed because another host answered: its MAC, which
+  // `reason` names too.
+  std::optional<net::MacAddress> answered_by;
   absl::Time since;        // of the last change of `state`
   absl::Time checked;      // of the last probe; InfinitePast when there was none
   absl::Duration latency;  // of the last probe
   uint64_t probes = 0;
   uint64_t failures = 0;
 };
+
+// The report on a target that has not been probed.
+inline HealthReport NotCheckedYet(const std::string& target_id) {
+  HealthReport report;
+  report.target_id = target_id;
+  report.reason = "not checked yet";
+  report.since = absl::InfinitePast();
+  report.checked = absl::InfinitePast();
+  return report;
+}
 
 struct HealthMonitorOptions {
   uring::Engine engine = uring::Engine::kAuto;

@@ -4,16 +4,20 @@
 //   Start() -> Await(fd, events) -> OnReady() -> Await ... -> ProbeOutcome
 //                     '-- deadline passed --> OnTimeout() -> ProbeOutcome
 //
+// A probe whose answer comes by a descriptor that it shares with others says AwaitWake instead.
+//
 // The descriptor belongs to the probe and is closed with it; no poll may be outstanding then.
 // One thread.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 
 #include "absl/time/time.h"
+#include "pkg/net/mac_address.h"
 
 namespace fairlead::health {
 
@@ -28,6 +32,9 @@ struct ProbeOutcome {
   std::string reason;
   // With kUnhealthy: the host did not answer at all (time-out of the handshake, no route).
   bool unreachable = false;
+  // The MAC of a host that answered although another one was asked (checks along direct routing);
+  // `reason` holds it as net::MacText.
+  std::optional<net::MacAddress> answered_by{};
 
   static ProbeOutcome Healthy(std::string what) { return {Verdict::kHealthy, std::move(what)}; }
   static ProbeOutcome Unhealthy(std::string reason) {
@@ -49,7 +56,10 @@ struct Await {
   uint32_t events = 0;
 };
 
-using ProbeStep = std::variant<Await, ProbeOutcome>;
+// Call OnReady once PacketLinks names the probe (packet_links.h).
+struct AwaitWake {};
+
+using ProbeStep = std::variant<Await, AwaitWake, ProbeOutcome>;
 
 class Probe {
  public:

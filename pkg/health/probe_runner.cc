@@ -30,6 +30,7 @@ void ProbeRunner::OnCompletion(const uring::Completion& completion, absl::Durati
   Slot& slot = slots_[index];
   switch (slot.state) {
     case SlotState::kFree:
+    case SlotState::kWaiting:
       return;
     case SlotState::kJoining:
       Free(static_cast<uint32_t>(index));
@@ -47,17 +48,26 @@ void ProbeRunner::OnCompletion(const uring::Completion& completion, absl::Durati
   Follow(static_cast<uint32_t>(index), slot.probe->OnReady(), now);
 }
 
+void ProbeRunner::OnWoken(const Probe* probe, absl::Duration now) {
+  const auto found = waiting_.find(probe);
+  if (found == waiting_.end()) return;  // its time was up
+  const uint32_t index = found->second;
+  waiting_.erase(found);
+  Follow(index, slots_[index].probe->OnReady(), now);
+}
+
 void ProbeRunner::OnTime(absl::Duration now) {
   while (std::optional<uint64_t> index = deadlines_.TakeDue(now)) {
     Slot& slot = slots_[*index];
     results_.push_back({slot.key, slot.probe->OnTimeout(slot.timeout), now - slot.started});
-    Join(static_cast<uint32_t>(*index));
+    End(static_cast<uint32_t>(*index));
   }
 }
 
 void ProbeRunner::CancelAll() {
   for (uint32_t index = 0; index < slots_.size(); ++index) {
-    if (slots_[index].state == SlotState::kPolling) Join(index);
+    const SlotState state = slots_[index].state;
+    if (state == SlotState::kPolling || state == SlotState::kWaiting) End(index);
   }
 }
 
@@ -79,11 +89,21 @@ void ProbeRunner::Follow(uint32_t index, ProbeStep step, absl::Duration now) {
     ring_.Poll(await->fd, await->events, index + 1);
     return;
   }
+  if (std::holds_alternative<AwaitWake>(step)) {
+    slot.state = SlotState::kWaiting;
+    waiting_.emplace(slot.probe.get(), index);
+    return;
+  }
   results_.push_back({slot.key, std::get<ProbeOutcome>(std::move(step)), now - slot.started});
   Free(index);
 }
 
-void ProbeRunner::Join(uint32_t index) {
+void ProbeRunner::End(uint32_t index) {
+  if (slots_[index].state == SlotState::kWaiting) {
+    waiting_.erase(slots_[index].probe.get());
+    Free(index);  // nothing of it is outstanding
+    return;
+  }
   slots_[index].state = SlotState::kJoining;
   deadlines_.Remove(index);
   ring_.Cancel(index + 1);

@@ -1,8 +1,9 @@
 // ProbeRunner: runs a bounded number of probes at once on a Ring and keeps their time-outs.
 //
 //   slot:  Free --Start--> Polling --outcome--> Free
-//                             |
-//                             '--time-out: outcome, Cancel--> Joining --last completion--> Free
+//           |                 |
+//           |                 '--time-out: outcome, Cancel--> Joining --last completion--> Free
+//           '-----Start--> Waiting --OnWoken or time-out: outcome--> Free
 //
 // Invariant: a slot that polls has exactly one operation outstanding; a probe (and with it its
 // descriptor) goes only when none is. Owner: the health thread.
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "pkg/health/deadline_queue.h"
 #include "pkg/health/probe.h"
@@ -39,6 +41,8 @@ class ProbeRunner {
   // room. `now` is Clock::Monotonic here and below.
   void Start(uint64_t key, std::unique_ptr<Probe> probe, absl::Duration timeout,
              absl::Duration now);
+  // The probe said AwaitWake, and what it waits for is there.
+  void OnWoken(const Probe* probe, absl::Duration now);
   // For every completion of the ring whose user_data is not another's.
   void OnCompletion(const uring::Completion& completion, absl::Duration now);
   // Ends the probes whose time is up.
@@ -52,7 +56,7 @@ class ProbeRunner {
   void CancelAll();
 
  private:
-  enum class SlotState { kFree, kPolling, kJoining };
+  enum class SlotState { kFree, kPolling, kWaiting, kJoining };
   struct Slot {
     SlotState state = SlotState::kFree;
     uint64_t key = 0;
@@ -63,12 +67,14 @@ class ProbeRunner {
 
   uint32_t TakeSlot();
   void Follow(uint32_t index, ProbeStep step, absl::Duration now);
-  void Join(uint32_t index);
+  // Ends a slot that polls or waits; one that polls joins first.
+  void End(uint32_t index);
   void Free(uint32_t index);
 
   uring::Ring& ring_;
   const uint32_t probes_max_;
   uint32_t running_ = 0;
+  absl::flat_hash_map<const Probe*, uint32_t> waiting_;  // index of the slots in kWaiting
   std::vector<Slot> slots_;           // grows to probes_max_; user_data = index + 1
   std::vector<uint32_t> free_slots_;  // indexes into slots_
   DeadlineQueue deadlines_;           // by slot index

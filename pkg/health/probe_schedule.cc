@@ -129,6 +129,7 @@ std::optional<ProbeSchedule::Counted> ProbeSchedule::Count(uint64_t key,
   report.state = record.state.state();
   report.reason = std::move(reason);
   report.not_checked = !conclusive;
+  report.answered_by = outcome.answered_by;
   if (conclusive) {
     report.unreachable = report.state == OperationalState::kDown && outcome.unreachable;
   }

@@ -17,6 +17,7 @@
 #include "pkg/dataplane/dr/bpffs.h"
 #include "pkg/dataplane/dr/capabilities.h"
 #include "pkg/dataplane/dr/explain.h"
+#include "pkg/dataplane/dr/source_choice.h"
 
 namespace fairlead::dataplane::dr {
 namespace {
@@ -136,6 +137,10 @@ ApplyResult DrDataPlane::Apply(std::shared_ptr<const ForwardingPlan> plan) {
   base::MutexLock lock(&mutex_);
   if (stopped_) return Refuse(*plan, absl::OkStatus());  // another process writes the maps
   plan_ = std::move(plan);
+  vips_.clear();
+  for (const auto& service : plan_->services) {
+    vips_.insert(service->addresses.begin(), service->addresses.end());
+  }
   if (plan_->services.empty()) {
     UnloadAndSay();
     return Refuse(*plan_, absl::OkStatus());
@@ -368,6 +373,15 @@ PlaneObservation DrDataPlane::Observe() const {
   return observation;
 }
 
+DirectPath DrDataPlane::DirectPathOf(const ServerLink& link, const net::IpAddress& server) const {
+  return {.ifindex = link.own_ifindex,
+          .mac = link.mac,
+          .source_mac = link.source_mac,
+          .vlan = link.vlan,
+          .local = link.local,
+          .source = ChooseSource(neighbours_->addresses(), link.own_ifindex, server, vips_)};
+}
+
 ServiceObservation DrDataPlane::ObserveService(
     const PlanService& service, const std::vector<bpf::DrServerCounts>& counts) const {
   ServiceObservation observed;
@@ -377,6 +391,8 @@ ServiceObservation DrDataPlane::ObserveService(
     server.server_id = planned.id;
     const auto problem = problems_.find(planned.id);
     if (problem != problems_.end()) server.problem = problem->second;
+    const auto link = links_.find(planned.id);
+    if (link != links_.end()) server.direct_path = DirectPathOf(link->second, planned.address);
     const bpf::DrServerCounts& counted = counts[writer_->ServerIndex(service.name, planned.name)];
     server.connections_total = counted.flows;
     server.bytes_to_server_total = counted.bytes;

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -77,6 +78,8 @@ class DrDataPlane final : public DataPlane {
   absl::Status AttachInterfaces() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void VerifyPaths(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteServices(ApplyResult* result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  DirectPath DirectPathOf(const ServerLink& link, const net::IpAddress& server) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   ServiceObservation ObserveService(const PlanService& service,
                                     const std::vector<bpf::DrServerCounts>& counts) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -90,6 +93,7 @@ class DrDataPlane final : public DataPlane {
   mutable base::Mutex mutex_;
   DirectoryClaim claim_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const ForwardingPlan> plan_ ABSL_GUARDED_BY(mutex_);
+  std::set<net::IpAddress> vips_ ABSL_GUARDED_BY(mutex_);  // the addresses of plan_
   std::unique_ptr<NeighbourTable> neighbours_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<ProgramLoader> loader_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<MapWriter> writer_ ABSL_GUARDED_BY(mutex_);

@@ -45,9 +45,12 @@ absl::Status NeighbourTable::Refresh() {
   if (!neighbours.ok()) return neighbours.status();
   auto default_interfaces = netlink_.GetDefaultInterfaces();
   if (!default_interfaces.ok()) return default_interfaces.status();
+  auto addresses = netlink_.GetAddresses();
+  if (!addresses.ok()) return addresses.status();
   links_ = *std::move(links);
   neighbours_ = *std::move(neighbours);
   default_interfaces_ = *std::move(default_interfaces);
+  addresses_ = *std::move(addresses);
   return absl::OkStatus();
 }
 
@@ -73,8 +76,11 @@ absl::StatusOr<ServerLink> NeighbourTable::Resolve(const net::IpAddress& address
   }
   const absl::StatusOr<MacAddress> mac = MacOf(address, *link);
   if (!mac.ok()) return mac.status();
-  return ServerLink{
-      .mac = *mac, .source_mac = link->mac, .ifindex = Carrier(link->ifindex), .vlan = link->vlan};
+  return ServerLink{.mac = *mac,
+                    .source_mac = link->mac,
+                    .ifindex = Carrier(link->ifindex),
+                    .vlan = link->vlan,
+                    .own_ifindex = link->ifindex};
 }
 
 absl::StatusOr<MacAddress> NeighbourTable::MacOf(const net::IpAddress& address, const Link& link) {

@@ -39,6 +39,8 @@ class NeighbourTable {
   // Whom on the interface's own network, without a VLAN tag, a question can be put to: some of the
   // neighbours that the kernel knows, IPv4 first.
   std::vector<ProbeTarget> ProbeTargets(uint32_t ifindex);
+  // Every address of this host. Valid until Refresh.
+  const HostAddresses& addresses() const { return addresses_; }
 
   // Null when there is no such interface. Valid until Refresh.
   const Link* FindLink(uint32_t ifindex) const;
@@ -52,6 +54,7 @@ class NeighbourTable {
   Links links_;
   Neighbours neighbours_;
   std::set<uint32_t> default_interfaces_;
+  HostAddresses addresses_;
   std::map<std::pair<uint32_t, net::IpAddress>, MacAddress> last_known_;
 };
 

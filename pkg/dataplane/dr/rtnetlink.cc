@@ -155,6 +155,30 @@ absl::StatusOr<Links> Rtnetlink::GetLinks() {
   return links;
 }
 
+absl::StatusOr<HostAddresses> Rtnetlink::GetAddresses() {
+  NetlinkRequest<ifaddrmsg> request(RTM_GETADDR, NLM_F_DUMP);
+  HostAddresses addresses;
+  const absl::Status status = Exchange(
+      requests_.get(), request.message(), ++sequence_, "list the addresses",
+      [&](const nlmsghdr& message) {
+        const auto [header, attributes] = Open<ifaddrmsg>(message);
+        // rtnetlink(7): of a point-to-point interface IFA_ADDRESS is the other end.
+        const rtattr* own =
+            attributes[IFA_LOCAL] != nullptr ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
+        const std::optional<net::IpAddress> address = ToAddress(own);
+        if (!address.has_value()) return;
+        const uint32_t flags =
+            attributes[IFA_FLAGS] != nullptr ? ToUint32(attributes[IFA_FLAGS]) : header->ifa_flags;
+        addresses.push_back({.ifindex = header->ifa_index,
+                             .address = *address,
+                             .prefix_length = header->ifa_prefixlen,
+                             .deprecated = (flags & IFA_F_DEPRECATED) != 0,
+                             .usable = (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) == 0});
+      });
+  if (!status.ok()) return status;
+  return addresses;
+}
+
 absl::StatusOr<Neighbours> Rtnetlink::GetNeighbours() {
   NetlinkRequest<ndmsg> request(RTM_GETNEIGH, NLM_F_DUMP);
   Neighbours neighbours;

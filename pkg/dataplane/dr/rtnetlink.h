@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -44,6 +45,15 @@ struct Neighbour {
 };
 
 using Links = std::map<uint32_t, Link>;  // by ifindex
+// An address of this host.
+struct HostAddress {
+  uint32_t ifindex = 0;
+  net::IpAddress address;
+  int prefix_length = 0;
+  bool deprecated = false;  // IPv6: not for new connections (RFC 4862 §5.5.4)
+  bool usable = false;      // neither tentative nor a duplicate (RFC 4862 §5.4)
+};
+using HostAddresses = std::vector<HostAddress>;  // in the kernel's order: primary ones first
 // Those whose MAC is known, by interface and address.
 using Neighbours = std::map<std::pair<uint32_t, net::IpAddress>, Neighbour>;
 
@@ -56,6 +66,7 @@ class Rtnetlink {
   absl::StatusOr<Route> GetRoute(const net::IpAddress& address);
   absl::StatusOr<Links> GetLinks();
   absl::StatusOr<Neighbours> GetNeighbours();
+  absl::StatusOr<HostAddresses> GetAddresses();
   // The interfaces of the default routes of the main table.
   absl::StatusOr<std::set<uint32_t>> GetDefaultInterfaces();
   // Has the kernel ask (ARP or ND) for the address, as a packet to it would. Needs CAP_NET_ADMIN.
