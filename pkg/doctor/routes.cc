@@ -6,7 +6,6 @@
 #include <bit>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 
@@ -59,10 +58,16 @@ void OfferIpv6(const std::string& table, Longest& longest) {
         length > 128) {
       continue;
     }
-    const std::string bytes = absl::HexStringToBytes(words[0]);
-    longest.Offer(net::IpAddress::FromBytes(absl::MakeConstSpan(
-                      reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size())),
-                  static_cast<int>(length), words.back());
+    std::array<uint8_t, 16> bytes{};
+    bool valid = true;
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      uint32_t byte = 0;
+      valid &= absl::SimpleHexAtoi(words[0].substr(2 * i, 2), &byte);
+      bytes[i] = static_cast<uint8_t>(byte);
+    }
+    if (valid) {
+      longest.Offer(net::IpAddress::FromBytes(bytes), static_cast<int>(length), words.back());
+    }
   }
 }
 
