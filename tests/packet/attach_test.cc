@@ -1,39 +1,23 @@
 // The loader on real interfaces: a veth pair in a network namespace of the test's own thread, and a
 // bpffs of its own. What hangs where is asked of ip and tc.
 #include <gtest/gtest.h>
-#include <net/if.h>
-#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "pkg/dataplane/dr/program_loader.h"
 #include "tests/packet/own_bpffs.h"
+#include "tests/packet/veth_pair.h"
 
 namespace fairlead::dataplane::dr {
 namespace {
-
-std::string OutputOf(const std::string& command) {
-  std::string output;
-  FILE* pipe = ::popen(absl::StrCat("PATH=$PATH:/usr/sbin:/sbin; ", command, " 2>&1").c_str(), "r");
-  if (pipe == nullptr) return output;
-  std::array<char, 4096> buffer;
-  while (const size_t size = ::fread(buffer.data(), 1, buffer.size(), pipe)) {
-    output.append(buffer.data(), size);
-  }
-  ::pclose(pipe);
-  return output;
-}
 
 bool Exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
@@ -48,16 +32,11 @@ class AttachTest : public testing::Test {
     ASSERT_EQ(::mkdir(directory_.c_str(), 0700), 0) << std::strerror(errno);
     version_ = absl::StrCat(directory_, "/v", uint32_t{bpf::kDrLayoutVersion});
   }
-  // Runs the test in a network namespace with the interface "near", whose other end is "far".
   void InNamespace(const std::function<void()>& test) {
-    std::thread([&] {
-      ASSERT_EQ(::unshare(CLONE_NEWNET), 0) << std::strerror(errno);
-      ASSERT_EQ(OutputOf("ip link add near type veth peer name far; ip link set near up;"
-                         " ip link set far up"),
-                "");
-      ifindex_ = ::if_nametoindex("near");
+    WithVethPair([&](uint32_t near) {
+      ifindex_ = near;
       test();
-    }).join();
+    });
   }
   std::unique_ptr<ProgramLoader> Load(AttachLadder ladder = kFullLadder) {
     auto loader = ProgramLoader::Create(directory_, std::move(ladder));

@@ -64,6 +64,9 @@ class ProgramTest : public testing::Test {
   Outcome RunTc(const Bytes& frame);
   // Whether `Run` takes frames of more than a page, in several buffers (Linux 5.18).
   static bool TakesManyBuffers() { return loaded_->many_buffers; }
+  // tc's entry, and a bpffs of the test's own.
+  int tc_program() const { return loaded_tc_->program.get(); }
+  const std::string& directory() const { return bpffs_->path(); }
   // 0 = not forwarded to a real server, or some byte of the frame is wrong (a test failure).
   int ServerOf(const Bytes& frame);
   // Not forwarded, no byte changed, counted once under `reason`. By the macros below.

@@ -1,9 +1,20 @@
 // tc's entry of the program: what XDP's does to a frame, it does too. VLAN tags, which tc finds
-// beside the frame, are tested end to end: BPF_PROG_TEST_RUN gives a socket buffer none.
+// beside the frame, are tested on a veth: BPF_PROG_TEST_RUN gives a socket buffer none.
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sys/socket.h>
 
+#include <cstring>
+#include <optional>
+
+#include "pkg/dataplane/dr/attach_point.h"
 #include "tests/packet/program_test.h"
+#include "tests/packet/veth_pair.h"
 
 namespace fairlead::dataplane::dr {
 namespace {
@@ -109,6 +120,72 @@ TEST_F(TcTest, SharesTheFlowTableWithXdp) {
   EXPECT_EQ(outcome.verdict, uint32_t{TC_ACT_REDIRECT});
   EXPECT_EQ(outcome.frame[5], 2);
   EXPECT_EQ(ServerCounts(2).recorded, 1u);
+}
+
+// Sends at the far end of the pair, and hears what comes back there.
+class FarEnd {
+ public:
+  FarEnd() : fd_(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL))) {
+    sockaddr_ll address{};
+    address.sll_family = AF_PACKET;
+    address.sll_protocol = htons(ETH_P_ALL);  // others get a frame without its tag
+    address.sll_ifindex = static_cast<int>(::if_nametoindex("far"));
+    EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    const int on = 1;
+    EXPECT_EQ(::setsockopt(fd_.get(), SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)), 0);
+  }
+  void Send(const Bytes& frame) {
+    EXPECT_EQ(::send(fd_.get(), frame.data(), frame.size(), 0), static_cast<ssize_t>(frame.size()));
+  }
+  // The VLAN (0 = untagged) that a frame to this MAC comes back in; nothing within the time.
+  std::optional<uint16_t> VlanOfFrameTo(const Mac& mac, int milliseconds) {
+    pollfd wait = {fd_.get(), POLLIN, 0};
+    while (::poll(&wait, 1, milliseconds) == 1) {
+      Bytes frame(2048);
+      iovec part = {frame.data(), frame.size()};
+      alignas(cmsghdr) char control[256];
+      msghdr message{};
+      message.msg_iov = &part;
+      message.msg_iovlen = 1;
+      message.msg_control = control;
+      message.msg_controllen = sizeof(control);
+      if (::recvmsg(fd_.get(), &message, 0) < 14) continue;
+      if (!std::equal(mac.begin(), mac.end(), frame.begin())) continue;
+      for (cmsghdr* at = CMSG_FIRSTHDR(&message); at != nullptr; at = CMSG_NXTHDR(&message, at)) {
+        if (at->cmsg_level != SOL_PACKET || at->cmsg_type != PACKET_AUXDATA) continue;
+        tpacket_auxdata data{};
+        std::memcpy(&data, CMSG_DATA(at), sizeof(data));
+        return (data.tp_status & TP_STATUS_VLAN_VALID) != 0 ? data.tp_vlan_tci & 0xfff : 0;
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  base::UniqueFd fd_;
+};
+
+TEST_F(TcTest, TheTagBesideTheFrameIsTheServersAndLeavesWithIt) {
+  WithVethPair([&](uint32_t near) {
+    ASSERT_EQ(OutputOf("ip link set near address 02:00:00:00:00:01"), "");  // kOwnMac
+    const auto link = Attach({AttachMode::kTcx, near}, tc_program(), directory());
+    if (!link.ok()) GTEST_SKIP() << "TCX needs Linux 6.6: " << link.status();
+    server(1).interface = static_cast<uint16_t>(near);
+    server(1).flags = bpf::kDrServerUsable | 5;
+    const Flow flow = MakeFlow(kClient4, 40000, kVip4, 80);
+    const Bytes datagram = Ipv4(flow, IPPROTO_TCP, Tcp(flow, kSyn));
+    FarEnd far;
+    far.Send(Ethernet(kTypeVlan, VlanTag(5, kTypeIpv4, datagram)));
+    EXPECT_EQ(far.VlanOfFrameTo(ServerMac(1), 2000), 5);
+    far.Send(Ethernet(kTypeVlan, VlanTag(6, kTypeIpv4, datagram)));
+    far.Send(Ethernet(kTypeIpv4, datagram));
+    EXPECT_EQ(far.VlanOfFrameTo(ServerMac(1), 200), std::nullopt);
+    EXPECT_EQ(Count(bpf::kDrReasonOtherVlan), 2u);
+    server(1).flags = bpf::kDrServerUsable;
+    far.Send(Ethernet(kTypeIpv4, datagram));
+    EXPECT_EQ(far.VlanOfFrameTo(ServerMac(1), 2000), 0);
+    ::unlink((directory() + "/" + AttachPoint{AttachMode::kTcx, near}.PinName()).c_str());
+  });
 }
 
 }  // namespace
