@@ -24,14 +24,14 @@ absl::Status EnsureBpffs(const std::string& directory) {
   if (parent != kSystemBpffs) {
     return absl::FailedPreconditionError(
         absl::StrCat(parent, " is no bpffs: mount one there (mount -t bpf bpf ", parent,
-                     "), or name a directory in "
-                     "another one by --bpf-directory"));
+                     ", for a container on the host), or name a directory in another one by "
+                     "--bpf-directory"));
   }
   if (::mount("bpf", kSystemBpffs, "bpf", 0, "mode=0700") == 0) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat(base::LastErrnoStatus("mount a bpffs at /sys/fs/bpf").message(),
                    "; let root mount it once (mount -t bpf bpf /sys/fs/bpf), and give it to a "
-                   "container: docker run -v /sys/fs/bpf:/sys/fs/bpf"));
+                   "container: docker run -v /sys/fs/bpf:/bpf ... --bpf-directory /bpf/fairlead"));
 }
 
 }  // namespace
@@ -45,7 +45,12 @@ std::string ParentOf(const std::string& path) { return path.substr(0, path.rfind
 
 absl::Status MakeBpfDirectory(const std::string& directory) {
   if (absl::Status status = EnsureBpffs(directory); !status.ok()) return status;
-  return MakeDirectory(directory);
+  const absl::Status status = MakeDirectory(directory);
+  if (!absl::IsPermissionDenied(status)) return status;
+  return absl::PermissionDeniedError(absl::StrCat(
+      status.message(),
+      "; it takes uid 0 (docker run --user 0), and Docker's AppArmor profile forbids writing below "
+      "/sys/fs: mount it elsewhere, -v /sys/fs/bpf:/bpf ... --bpf-directory /bpf/fairlead"));
 }
 
 absl::Status MakeDirectory(const std::string& path) {
