@@ -94,6 +94,7 @@ Daemon::~Daemon() {
   if (controller_ != nullptr) controller_->Stop();
   base::MutexLock lock(&admin_mutex_);
   admin_.reset();
+  arp_.reset();
   resolver_.reset();
   health_.reset();
 }
@@ -168,6 +169,10 @@ absl::Status Daemon::StartControl(std::vector<std::string> host_warnings) {
       [controller](const resolver::Answer& answer) { controller->PostAnswer(answer); });
   if (!names.ok()) return names.status();
   resolver_ = *std::move(names);
+  auto arp = arp::ArpWatch::Create(
+      clock_, [controller](const arp::Round& round) { controller->PostRound(round); });
+  if (!arp.ok()) return arp.status();
+  arp_ = *std::move(arp);
   if (!node_.admin.address.is_loopback()) {
     const std::string warning =
         absl::StrCat("the admin API on ", node_.admin.ToString(),
@@ -178,7 +183,7 @@ absl::Status Daemon::StartControl(std::vector<std::string> host_warnings) {
   }
   controller_->Start(
       {.state_directory = node_.state_directory, .host_warnings = std::move(host_warnings)},
-      *health_, *resolver_);
+      *health_, *resolver_, *arp_);
   return absl::OkStatus();
 }
 

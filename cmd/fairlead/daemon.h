@@ -1,7 +1,7 @@
 // Daemon: everything that `fairlead run` owns, built in order and taken down in reverse.
 //
 //   FileSource -> DesiredStateRelay -> Controller -> SplitDataPlane -> SnatDataPlane, DrDataPlane
-//      HealthMonitor, NameResolver <-> Controller <- AdminServer
+//      HealthMonitor, NameResolver, ArpWatch <-> Controller <- AdminServer
 //
 // Main thread only; what it owns runs threads of its own.
 #pragma once
@@ -16,6 +16,7 @@
 #include "cmd/fairlead/desired_state_relay.h"
 #include "cmd/fairlead/run_options.h"
 #include "pkg/admin/server.h"
+#include "pkg/arp/arp_watch.h"
 #include "pkg/base/clock.h"
 #include "pkg/base/mutex.h"
 #include "pkg/base/unique_fd.h"
@@ -72,6 +73,7 @@ class Daemon {
   std::unique_ptr<controller::Controller> controller_;
   std::unique_ptr<health::HealthMonitor> health_;
   std::unique_ptr<resolver::NameResolver> resolver_;
+  std::unique_ptr<arp::ArpWatch> arp_;
   std::unique_ptr<source::ConfigSource> source_;
   base::Mutex admin_mutex_;
   std::unique_ptr<admin::AdminServer> admin_ ABSL_GUARDED_BY(admin_mutex_);

@@ -65,13 +65,20 @@ void AddRejected(const model::DesiredState& desired, Findings& findings) {
 Findings DiagnoseThisHost(const model::DesiredState* desired) {
   const doctor::HostTree tree("");
   std::vector<net::IpAddress> addresses;
+  std::vector<doctor::DirectVip> direct_vips;
   if (desired != nullptr) {
     for (const model::Vip& vip : desired->vips) {
       addresses.insert(addresses.end(), vip.addresses.begin(), vip.addresses.end());
+      if (vip.mode == model::Mode::kSnat) continue;
+      doctor::DirectVip& direct = direct_vips.emplace_back();
+      direct.addresses = vip.addresses;
+      for (const model::VipServer& server : model::ServersOf(*desired, vip)) {
+        if (!server.spec.has_host_name()) direct.servers.push_back(server.spec.address);
+      }
     }
   }
   Findings findings =
-      doctor::Diagnose(tree, doctor::ProbeHost(tree.Interfaces(), addresses), desired);
+      doctor::Diagnose(tree, doctor::ProbeHost(tree.Interfaces(), addresses, direct_vips), desired);
   if (desired != nullptr) AddRejected(*desired, findings);
   return findings;
 }

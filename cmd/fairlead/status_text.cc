@@ -81,6 +81,9 @@ Verdict JudgeServer(const json& server, const StatusTextOptions& options) {
     return {Rank::kWarning, "Up, not on all ports",
             absl::StrCat("ports down: ", TextOf(health, "portsDown"), "; ", reason)};
   }
+  if (const std::string problem = TextOf(server, "arpProblem"); !problem.empty()) {
+    return {Rank::kWarning, absl::StrCat(word, ", answers ARP"), problem};
+  }
   if (!TextOf(server, "nameProblem").empty()) return {Rank::kWarning, word, reason};
   return {Rank::kFine, word, reason};
 }
@@ -119,6 +122,9 @@ Verdict JudgeVip(const json& vip) {
   if (const std::string missing = MissingAddresses(vip); !missing.empty()) {
     return {Rank::kWarning, "No address",
             absl::StrCat(missing, " is on no interface of this host")};
+  }
+  if (const std::string problem = TextOf(vip, "arpProblem"); !problem.empty()) {
+    return {Rank::kWarning, "ARP problem", problem};
   }
   if (taking < servers) {
     return {Rank::kWarning, "Degraded",

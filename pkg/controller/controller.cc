@@ -26,8 +26,9 @@ Controller::Controller(const base::Clock& clock, dataplane::DataPlane& plane,
 Controller::~Controller() { Stop(); }
 
 void Controller::Start(ReconcilerOptions options, health::HealthMonitor& health,
-                       resolver::NameResolver& names) {
-  reconciler_ = std::make_unique<Reconciler>(std::move(options), clock_, plane_, health, names);
+                       resolver::NameResolver& names, arp::ArpWatch& arp) {
+  reconciler_ =
+      std::make_unique<Reconciler>(std::move(options), clock_, plane_, health, names, arp);
   reconciler_->Restore();
   thread_ = std::thread([this] { Run(); });
 }
@@ -52,6 +53,11 @@ void Controller::PostHealth(const health::HealthReport& report) {
 void Controller::PostAnswer(const resolver::Answer& answer) {
   // A full mailbox loses the answer; the name's next lookup, half a minute later, brings another.
   (void)mailbox_->TryPost(answer);
+}
+
+void Controller::PostRound(const arp::Round& round) {
+  // A full mailbox loses the round; the next one comes within a minute.
+  (void)mailbox_->TryPost(round);
 }
 
 absl::StatusOr<SetServerStateResult> Controller::Execute(const SetServerState& command) {
@@ -103,6 +109,8 @@ Controller::Flow Controller::HandleEvents() {
       reconciler_->SetHealth(*report);
     } else if (auto* answer = std::get_if<resolver::Answer>(&event)) {
       reconciler_->SetAnswer(*answer);
+    } else if (auto* round = std::get_if<arp::Round>(&event)) {
+      reconciler_->SetRound(*round);
     } else if (auto* command = std::get_if<std::shared_ptr<PendingCommand>>(&event)) {
       (*command)->result = reconciler_->SetState((*command)->command);
       commands.push_back(std::move(*command));

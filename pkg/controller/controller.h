@@ -16,6 +16,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "pkg/arp/arp_watch.h"
 #include "pkg/base/clock.h"
 #include "pkg/base/mailbox.h"
 #include "pkg/base/mutex.h"
@@ -38,10 +39,10 @@ class Controller {
   Controller(const Controller&) = delete;
   Controller& operator=(const Controller&) = delete;
 
-  // Restores what was kept and starts the thread; once. `health` and `names` outlive Stop(). What
-  // was posted before waits in the mailbox.
+  // Restores what was kept and starts the thread; once. `health`, `names` and `arp` outlive Stop().
+  // What was posted before waits in the mailbox.
   void Start(ReconcilerOptions options, health::HealthMonitor& health,
-             resolver::NameResolver& names);
+             resolver::NameResolver& names, arp::ArpWatch& arp);
   // Clients are let go: the view says Stopping, health and commands still count.
   void BeginStop();
   // Ends the thread; the data plane keeps its last plan. View() works on and says Stopping.
@@ -51,6 +52,7 @@ class Controller {
   void PostDesired(std::shared_ptr<const model::DesiredState> desired);
   void PostHealth(const health::HealthReport& report);
   void PostAnswer(const resolver::Answer& answer);
+  void PostRound(const arp::Round& round);
   // Blocks until the command is in force, at most 5 s. Errors: NotFound (no such server),
   // Unavailable (stopping), DeadlineExceeded.
   absl::StatusOr<SetServerStateResult> Execute(const SetServerState& command);
@@ -68,7 +70,7 @@ class Controller {
   struct BeginStopRequest {};
   struct StopRequest {};
   using ControlEvent = std::variant<std::shared_ptr<const model::DesiredState>,
-                                    health::HealthReport, resolver::Answer,
+                                    health::HealthReport, resolver::Answer, arp::Round,
                                     std::shared_ptr<PendingCommand>, BeginStopRequest, StopRequest>;
   enum class Flow { kContinue, kStop };
 

@@ -61,6 +61,9 @@ constexpr VipFamily kVipFamilies[] = {
     {"fairlead_vip_max_connections", MetricType::kGauge,
      "Limit of connections of the VIP; 0 = unlimited.",
      [](const VipView& vip) { return uint64_t{vip.connections_max}; }},
+    {"fairlead_vip_unknown_arp_hosts", MetricType::kGauge,
+     "Hosts that answer ARP or neighbour discovery for the VIP and are none of its real servers.",
+     [](const VipView& vip) { return uint64_t{vip.arp_unknown_hosts}; }},
     {"fairlead_vip_served", MetricType::kGauge,
      "1 when the VIP is enabled and all its listeners are open.",
      [](const VipView& vip) { return uint64_t{vip.problem.empty()}; }},
@@ -294,6 +297,15 @@ void WritePaths(const ControlView& view, MetricsWriter* writer) {
         if (!server.path.has_value()) continue;
         writer->Sample(ServerLabels(vip, server), family.value(*server.path));
       }
+    }
+  }
+  writer->Family("fairlead_server_answers_arp", MetricType::kGauge,
+                 "1 when the real server answers ARP or neighbour discovery for the VIP, which in "
+                 "direct routing it must not.");
+  for (const VipView& vip : view.vips) {
+    for (const ServerView& server : vip.servers) {
+      if (!server.counters.direct_path.has_value()) continue;
+      writer->Sample(ServerLabels(vip, server), uint64_t{!server.arp_problem.empty()});
     }
   }
 }

@@ -76,12 +76,13 @@ size_t CountServers(const dataplane::ForwardingPlan& plan) {
 
 Reconciler::Reconciler(ReconcilerOptions options, const base::Clock& clock,
                        dataplane::DataPlane& plane, health::HealthMonitor& health,
-                       resolver::NameResolver& names)
+                       resolver::NameResolver& names, arp::ArpWatch& arp)
     : options_(std::move(options)),
       clock_(clock),
       plane_(plane),
       health_(health),
       resolver_(names),
+      arp_(arp),
       store_(options_.state_directory),
       events_(clock),
       records_(clock, [this](const Event& event) { events_.Record(event); }),
@@ -143,6 +144,13 @@ void Reconciler::SetAnswer(const resolver::Answer& answer) {
   causes_.insert("name lookup");
 }
 
+void Reconciler::SetRound(const arp::Round& round) {
+  if (desired_ == nullptr) return;
+  for (const Event& event : arp_claims_.Apply(round, *desired_, records_.records())) {
+    events_.Record(event);
+  }
+}
+
 void Reconciler::BeginStop() {
   phase_ = ControlView::Phase::kStopping;
   apply_retry_at_ = absl::InfiniteDuration();
@@ -202,11 +210,19 @@ void Reconciler::RefreshTargets() {
   health_.SetTargets(targets_);
 }
 
+void Reconciler::RefreshWatch() {
+  std::vector<arp::WatchedVip> watched = ArpClaims::Watched(*desired_, records_.records());
+  if (watched == watched_) return;
+  watched_ = std::move(watched);
+  arp_.SetVips(watched_);
+}
+
 void Reconciler::Rebuild(absl::Duration now) {
   const std::string cause = absl::StrJoin(std::exchange(causes_, {}), ", ");
   gathered_at_ = absl::InfiniteDuration();
   if (targets_dirty_) RefreshTargets();
   RefreshNames();
+  RefreshWatch();
   dataplane::PlanResult result = dataplane::BuildPlan({.desired = *desired_,
                                                        .servers = *servers_,
                                                        .conditions = records_.Conditions(),
@@ -438,6 +454,7 @@ void Reconciler::Publish() {
   }
   view->warnings = options_.host_warnings;
   if (!state_warning_.empty()) view->warnings.push_back(state_warning_);
+  if (desired_ != nullptr) arp_claims_.Show(*desired_, records_.records(), view.get());
   view->events = events_.Recent();
   base::MutexLock lock(&view_mutex_);
   view_ = std::move(view);

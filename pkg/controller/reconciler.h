@@ -4,6 +4,7 @@
 //   SetDesired ─┐
 //   SetHealth  ─┼─> dirty ──Turn()──> names -> NameResolver, targets -> HealthMonitor
 //   SetAnswer  ─┤                     BuildPlan -> DataPlane::Apply -> outcomes -> ControlView
+//   SetRound   ─┤                     VIPs to ask for -> ArpWatch
 //   SetState   ─┘
 //
 // It works by level: a turn looks at the whole state, so lost or doubled inputs do no harm, and
@@ -20,8 +21,10 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "pkg/arp/arp_watch.h"
 #include "pkg/base/clock.h"
 #include "pkg/base/mutex.h"
+#include "pkg/controller/arp_claims.h"
 #include "pkg/controller/command.h"
 #include "pkg/controller/event_log.h"
 #include "pkg/controller/override_store.h"
@@ -51,13 +54,14 @@ class Reconciler {
   static constexpr absl::Duration kGather = absl::Milliseconds(200);
 
   Reconciler(ReconcilerOptions options, const base::Clock& clock, dataplane::DataPlane& plane,
-             health::HealthMonitor& health, resolver::NameResolver& names);
+             health::HealthMonitor& health, resolver::NameResolver& names, arp::ArpWatch& arp);
 
   // Reads the overrides of the last run; once, before anything else.
   void Restore();
   void SetDesired(std::shared_ptr<const model::DesiredState> desired);
   void SetHealth(const health::HealthReport& report);
   void SetAnswer(const resolver::Answer& answer);
+  void SetRound(const arp::Round& round);
   // NotFound when nothing matches; the message lists what there is.
   absl::StatusOr<SetServerStateResult> SetState(const SetServerState& command);
   // From now on the view says Stopping and the state of listeners is no news. Health, commands and
@@ -74,6 +78,7 @@ class Reconciler {
   void Tick(absl::Duration now);
   void RefreshNames();
   void RefreshTargets();
+  void RefreshWatch();
   void Rebuild(absl::Duration now);
   void ApplyPlan(absl::Duration now);
   // Logs what differs between two outcomes of a service.
@@ -95,12 +100,14 @@ class Reconciler {
   dataplane::DataPlane& plane_;
   health::HealthMonitor& health_;
   resolver::NameResolver& resolver_;
+  arp::ArpWatch& arp_;
   const OverrideStore store_;
   EventLog events_;
   ServerRecords records_;
   dataplane::IdRegistry ids_;
   RateMeter rates_;
   ReturnPathWatch return_paths_;
+  ArpClaims arp_claims_;
 
   const absl::Time started_;
   ControlView::Phase phase_ = ControlView::Phase::kStarting;
@@ -114,6 +121,7 @@ class Reconciler {
   bool targets_dirty_ = false;
   std::vector<health::ProbeTarget> targets_;
   std::vector<resolver::WantedName> names_;
+  std::vector<arp::WatchedVip> watched_;
   std::shared_ptr<const dataplane::ForwardingPlan> plan_;
   std::map<std::string, ServiceState> services_;  // what the data plane said, by service name
   absl::Duration rebuild_at_ = absl::InfiniteDuration();

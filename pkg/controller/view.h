@@ -70,6 +70,10 @@ struct ServerView {
   std::string ports_down;        // per_port
   std::optional<PathView> path;  // modes DR and Auto, when there is something to check
 
+  // It answers ARP (IPv6: neighbour discovery) for the VIP: which address, and what to do; "" = it
+  // does not, as far as is known. DR and Auto.
+  std::string arp_problem;
+
   model::Eligibility eligibility = model::Eligibility::kNone;
   dataplane::ServerObservation counters;
 };
@@ -96,6 +100,10 @@ struct VipView {
   bool enabled = true;
   bool stale = false;   // the present text is rejected: the last good version is in force
   std::string problem;  // why it is not (fully) served; "" when it is
+  // Other hosts that answer ARP (IPv6: neighbour discovery) for the VIP, by name or MAC, with what
+  // to do; "" = none that is known of. And how many of them are none of its real servers.
+  std::string arp_problem;
+  uint32_t arp_unknown_hosts = 0;
   uint32_t connections_max = 0;
   std::vector<ServerView> servers;
   dataplane::ServiceObservation counters;  // without `servers`

@@ -39,6 +39,7 @@ Findings Diagnose(const HostTree& tree, const Probes& probes, const model::Desir
   CheckNetwork(tree, wanted, findings);
   CheckInterfaces(tree, probes, findings);
   CheckVips(tree, probes, wanted, findings);
+  CheckClaims(probes, wanted, findings);
   return findings;
 }
 

@@ -31,6 +31,7 @@ void CheckNetwork(const HostTree& tree, const Wanted& wanted, Findings& findings
 void CheckInterfaces(const HostTree& tree, const Probes& probes, Findings& findings);
 void CheckVips(const HostTree& tree, const Probes& probes, const Wanted& wanted,
                Findings& findings);
+void CheckClaims(const Probes& probes, const Wanted& wanted, Findings& findings);
 
 // All of them, in that order. `desired` may be null: then no VIP is checked.
 Findings Diagnose(const HostTree& tree, const Probes& probes, const model::DesiredState* desired);

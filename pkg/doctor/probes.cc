@@ -12,7 +12,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "pkg/arp/arp_watch.h"
+#include "pkg/arp/ask.h"
+#include "pkg/arp/interfaces.h"
 #include "pkg/base/unique_fd.h"
 #include "pkg/net/endpoint.h"
 #include "pkg/uring/ring.h"
@@ -91,10 +95,33 @@ bool IsLocal(const net::IpAddress& address) {
   return fd.valid() && ::bind(fd.get(), &place.generic, place.length) == 0;
 }
 
+// The VIPs that are here, where they are and where their servers are; and the servers, so that the
+// MACs of those who claim a VIP get names.
+std::vector<arp::Question> QuestionsOf(const std::vector<DirectVip>& direct_vips,
+                                       const arp::Interfaces& interfaces) {
+  std::vector<arp::WatchedVip> watched;
+  std::set<arp::Question> questions;
+  for (const DirectVip& vip : direct_vips) {
+    std::set<uint32_t> ifindexes;
+    for (const net::IpAddress& server : vip.servers) {
+      for (const auto& [ifindex, interface] : interfaces) {
+        if (!interface.asks || !interface.Reaches(server)) continue;
+        ifindexes.insert(ifindex);
+        questions.insert({ifindex, server});
+      }
+    }
+    for (const net::IpAddress& address : vip.addresses) watched.push_back({address, ifindexes});
+  }
+  const std::vector<arp::Question> of_vips = arp::QuestionsOf(watched, interfaces);
+  questions.insert(of_vips.begin(), of_vips.end());
+  return {questions.begin(), questions.end()};
+}
+
 }  // namespace
 
 Probes ProbeHost(const std::vector<std::string>& interfaces,
-                 const std::vector<net::IpAddress>& addresses) {
+                 const std::vector<net::IpAddress>& addresses,
+                 const std::vector<DirectVip>& direct_vips) {
   Probes probes;
   probes.io_uring_refusal = ProbeIoUring();
   probes.bpf_error = ProbeBpf();
@@ -108,6 +135,11 @@ Probes ProbeHost(const std::vector<std::string>& interfaces,
       probes.places[address] = "local route";
     }
   }
+  const arp::Interfaces own = arp::ReadInterfaces();
+  arp::Answers answers = arp::Ask(QuestionsOf(direct_vips, own), own, /*stop_fd=*/-1);
+  probes.claims = std::move(answers.claims);
+  probes.asked = std::move(answers.asked);
+  if (!answers.status.ok()) probes.ask_refusal = std::string(answers.status.message());
   return probes;
 }
 

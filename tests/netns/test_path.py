@@ -218,6 +218,30 @@ class PathTest(LabCase):
                    "the new MAC is known")
         self.wait_states({"srv1": "Up"})
 
+    def test_a_vlan_is_asked_by_its_own_interface(self):
+        vlan4 = "10.7.0.100"
+        try:
+            self.lab.balancer.run("ip", "link", "add", "link", "eth0", "name", "try.7", "type",
+                                  "vlan", "id", "7")
+        except RuntimeError as error:
+            self.skipTest(f"THIS KERNEL HAS NO VLANS: {error}")
+        self.lab.balancer.run("ip", "link", "del", "try.7")
+        for name, address in (("balancer", "10.7.0.1"), ("srv1", "10.7.0.11")):
+            self.lab[name].run("ip", "link", "add", "link", "eth0", "name", "eth0.7", "type",
+                               "vlan", "id", "7")
+            self.addCleanup(self.lab[name].run, "ip", "link", "del", "eth0.7")
+            self.lab[name].run("ip", "address", "add", f"{address}/24", "dev", "eth0.7")
+            self.lab[name].run("ip", "link", "set", "eth0.7", "up")
+        self.lab.add_address(vlan4, "balancer", "eth0.7")
+        self.lab.add_address(vlan4, "srv1", "lo")
+        self.addCleanup(self.lab.remove_address, vlan4, "srv1", "lo")
+        self.serve([{"name": "srv1", "address": "10.7.0.11"}], addresses=(vlan4,))
+        self.lab.remove_address(vlan4, "srv1", "lo")
+        try:
+            self.wait_states({"srv1": "Down"})
+        finally:
+            self.lab.add_address(vlan4, "srv1", "lo")
+
     def test_without_the_capability_the_plain_check_alone_counts(self):
         self.without_vip("srv1")
         self.serve(("srv1",), wrapper=("setpriv", "--bounding-set=-net_raw",

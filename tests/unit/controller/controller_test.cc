@@ -33,18 +33,19 @@ class ControllerTest : public testing::Test {
   FakeDataPlane plane_;
   FakeHealth health_;
   FakeResolver resolver_;
+  FakeArp arp_;
   std::unique_ptr<Controller> controller_;
   std::shared_ptr<const model::DesiredState> desired_;
 };
 
 TEST_F(ControllerTest, TakesWhatWasPostedBeforeItStarted) {
   controller_->PostDesired(desired_);
-  controller_->Start({}, health_, resolver_);
+  controller_->Start({}, health_, resolver_, arp_);
   EXPECT_TRUE(WaitFor([&] { return controller_->View()->plan_revision == 1; }));
 }
 
 TEST_F(ControllerTest, AppliesAnEditSoonerThanTheNextTick) {
-  controller_->Start({}, health_, resolver_);
+  controller_->Start({}, health_, resolver_, arp_);
   const absl::Time before = absl::Now();
   controller_->PostDesired(desired_);
   EXPECT_TRUE(WaitFor([&] { return !plane_.plans().empty(); }));
@@ -52,7 +53,7 @@ TEST_F(ControllerTest, AppliesAnEditSoonerThanTheNextTick) {
 }
 
 TEST_F(ControllerTest, CommandIsInForceWhenItReturns) {
-  controller_->Start({}, health_, resolver_);
+  controller_->Start({}, health_, resolver_, arp_);
   controller_->PostDesired(desired_);
   ASSERT_TRUE(WaitFor([&] { return !plane_.plans().empty(); }));
   const auto result =
@@ -64,7 +65,7 @@ TEST_F(ControllerTest, CommandIsInForceWhenItReturns) {
 }
 
 TEST_F(ControllerTest, ReportsAndCommandsOfManyThreadsComeToRest) {
-  controller_->Start({}, health_, resolver_);
+  controller_->Start({}, health_, resolver_, arp_);
   controller_->PostDesired(desired_);
   ASSERT_TRUE(WaitFor([&] { return health_.targets().size() == 2; }));
   std::vector<std::thread> threads;
@@ -90,7 +91,7 @@ TEST_F(ControllerTest, ReportsAndCommandsOfManyThreadsComeToRest) {
 }
 
 TEST_F(ControllerTest, ViewOutlivesTheThread) {
-  controller_->Start({}, health_, resolver_);
+  controller_->Start({}, health_, resolver_, arp_);
   controller_->PostDesired(desired_);
   ASSERT_TRUE(WaitFor([&] { return !plane_.plans().empty(); }));
   controller_->Stop();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "pkg/arp/arp_watch.h"
 #include "pkg/base/clock.h"
 #include "pkg/base/mutex.h"
 #include "pkg/dataplane/data_plane.h"
@@ -146,6 +147,23 @@ class FakeResolver final : public resolver::NameResolver {
  private:
   mutable base::Mutex mutex_;
   std::vector<std::string> names_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Remembers what is watched; rounds come from the test.
+class FakeArp final : public arp::ArpWatch {
+ public:
+  void SetVips(std::vector<arp::WatchedVip> vips) override {
+    base::MutexLock lock(&mutex_);
+    vips_ = std::move(vips);
+  }
+  std::vector<arp::WatchedVip> vips() const {
+    base::MutexLock lock(&mutex_);
+    return vips_;
+  }
+
+ private:
+  mutable base::Mutex mutex_;
+  std::vector<arp::WatchedVip> vips_ ABSL_GUARDED_BY(mutex_);
 };
 
 // VIP default/web on 10.0.0.1:80,443 with srv-1.. on 10.0.1.1..

@@ -34,7 +34,7 @@ class ReconcilerTest : public testing::Test {
   void Restart() {
     reconciler_ = std::make_unique<Reconciler>(
         ReconcilerOptions{.state_directory = directory_, .host_warnings = {"few descriptors"}},
-        clock_, plane_, health_, resolver_);
+        clock_, plane_, health_, resolver_, arp_);
     reconciler_->Restore();
   }
   void Apply() {
@@ -81,6 +81,7 @@ class ReconcilerTest : public testing::Test {
   FakeDataPlane plane_;
   FakeHealth health_;
   FakeResolver resolver_;
+  FakeArp arp_;
   std::unique_ptr<Reconciler> reconciler_;
   model::DesiredState desired_;
   std::shared_ptr<const dataplane::ForwardingPlan> last_plan_;
