@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -143,8 +144,12 @@ absl::Status Daemon::StartPlane() {
   dr.state_directory = node_.state_directory;
   dr.takeover = takeover_ != nullptr;
   if (!options_.dr_allowed) {
-    dr.refusal = "mode DR is not among the modes that --mode-allowed allows on this host";
+    direct_refusal_ = "--mode-allowed does not allow direct routing on this host";
+    dr.refusal =
+        absl::StrCat(direct_refusal_, "; use mode: SNAT, or start with --mode-allowed snat,dr");
   }
+  std::error_code unreadable;  // then nothing can be adopted either
+  direct_adopted_ = std::filesystem::exists(options_.bpf_directory, unreadable);
   auto dr_plane = DrDataPlane::Create(std::move(dr), clock_);
   if (!dr_plane.ok()) return dr_plane.status();
   dr_ = *std::move(dr_plane);
@@ -181,9 +186,11 @@ absl::Status Daemon::StartControl(std::vector<std::string> host_warnings) {
     base::LogWarning("admin API is not on loopback", {{"reason", warning}});
     host_warnings.push_back(warning);
   }
-  controller_->Start(
-      {.state_directory = node_.state_directory, .host_warnings = std::move(host_warnings)},
-      *health_, *resolver_, *arp_);
+  controller_->Start({.state_directory = node_.state_directory,
+                      .host_warnings = std::move(host_warnings),
+                      .direct_refusal = direct_refusal_,
+                      .direct_adopted = direct_adopted_},
+                     *health_, *resolver_, *arp_);
   return absl::OkStatus();
 }
 

@@ -63,6 +63,8 @@ class Daemon {
 
   const RunOptions options_;
   const base::SystemClock clock_;
+  std::string direct_refusal_;  // of mode Auto; see controller::ReconcilerOptions
+  bool direct_adopted_ = false;
   NodeSettings node_;
   base::UniqueFd released_;
   DesiredStateRelay relay_;

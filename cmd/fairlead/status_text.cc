@@ -268,8 +268,19 @@ std::string WeightText(const json& server) {
   return absl::StrFormat("%.0f of %.0f (slow start)", effective, weight);
 }
 
+// Where clients may reach each server in another way, whether by DR or by SNAT, and why.
+bool IsAuto(const json& vip) { return TextOf(vip, "mode") == "Auto"; }
+
+std::string ReasonText(const ServerRow& row) {
+  const std::string why = TextOf(*row.server, "wayReason");
+  if (!IsAuto(*row.vip) || why.empty()) return row.verdict.reason;
+  return absl::StrCat(row.verdict.reason, row.verdict.reason.empty() ? "" : "; ", "SNAT: ", why);
+}
+
 std::string ServerTable(const std::vector<ServerRow>& rows, const StatusTextOptions& options) {
   const bool wide = options.detail == StatusDetail::kWide;
+  const bool ways =
+      std::any_of(rows.begin(), rows.end(), [](const ServerRow& row) { return IsAuto(*row.vip); });
   std::vector<Table::Column> columns = {{"STATE"},
                                         {"SERVER"},
                                         {"VIP"},
@@ -277,6 +288,7 @@ std::string ServerTable(const std::vector<ServerRow>& rows, const StatusTextOpti
                                         {"WEIGHT", Align::kRight},
                                         {"CONNECTIONS", Align::kRight},
                                         {"SINCE", Align::kRight}};
+  if (ways) columns.push_back({"WAY"});
   if (wide) {
     for (const char* title :
          {"TOTAL", "LIMIT", "SENT", "RECEIVED", "CONNECT FAILURES", "CUT", "CHECKS", "FAILED"}) {
@@ -286,7 +298,8 @@ std::string ServerTable(const std::vector<ServerRow>& rows, const StatusTextOpti
   }
   columns.push_back({"REASON"});
   Table table(std::move(columns));
-  for (const auto& [vip, server, verdict] : rows) {
+  for (const ServerRow& row : rows) {
+    const auto& [vip, server, verdict] = row;
     const json& health = ObjectOf(*server, "health");
     const absl::Time since = TextOf(*server, "state") == "Online" ? TimeOf(health, "since")
                                                                   : TimeOf(*server, "stateSince");
@@ -297,6 +310,7 @@ std::string ServerTable(const std::vector<ServerRow>& rows, const StatusTextOpti
                                {WeightText(*server)},
                                {absl::StrCat(CountOf(*server, "connections"))},
                                {Age(since, options.now)}};
+    if (ways) cells.push_back({TextOf(*server, "way")});
     if (wide) {
       const uint64_t limit = CountOf(*server, "maxConnections");
       cells.push_back({ShortCount(CountOf(*server, "connectionsTotal"))});
@@ -310,7 +324,7 @@ std::string ServerTable(const std::vector<ServerRow>& rows, const StatusTextOpti
       const std::string path = TextOf(ObjectOf(*server, "directPath"), "state");
       cells.push_back({path.empty() ? "-" : path});
     }
-    cells.push_back({verdict.reason});
+    cells.push_back({ReasonText(row)});
     table.Add(std::move(cells));
   }
   return table.ToText(options.colour);

@@ -78,6 +78,8 @@ Json ServerToJson(const ServerView& server) {
           {"stateSince", TimeToJson(server.admin_since)},
           {"deadline", TimeToJson(server.deadline)},
           {"takes", EligibilityWord(server.eligibility)},
+          {"way", dataplane::WayName(server.way)},
+          {"wayReason", server.way_reason},
           {"problem", counters.problem},
           {"health", HealthToJson(server)},
           {"directPath", PathToJson(server)},

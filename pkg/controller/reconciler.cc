@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "pkg/base/counted.h"
 #include "pkg/controller/config_diff.h"
+#include "pkg/controller/server_ways.h"
 #include "pkg/model/suggestion.h"
 
 namespace fairlead::controller {
@@ -183,6 +184,7 @@ void Reconciler::Tick(absl::Duration now) {
   const dataplane::PlaneObservation observation = plane_.Observe();
   rates_.Add(now, observation);
   if (plan_ != nullptr) {
+    LookAtWays(observation);
     for (const Event& event : return_paths_.Look(observation, *plan_, records_.records())) {
       events_.Record(event);
     }
@@ -193,6 +195,12 @@ void Reconciler::Tick(absl::Duration now) {
   }
   // The level behind the reports' edges: a report that was lost is seen here.
   for (const health::HealthReport& report : health_.Snapshot()) SetHealth(report);
+}
+
+void Reconciler::LookAtWays(const dataplane::PlaneObservation& observation) {
+  for (const auto& [key, problem] : WayProblems(*plan_, observation)) {
+    if (records_.SetWayProblem(key, problem)) causes_.insert("direct routing");
+  }
 }
 
 void Reconciler::RefreshNames() {
@@ -227,10 +235,13 @@ void Reconciler::Rebuild(absl::Duration now) {
                                                        .servers = *servers_,
                                                        .conditions = records_.Conditions(),
                                                        .now = now,
-                                                       .last = plan_},
+                                                       .last = plan_,
+                                                       .direct_refusal = options_.direct_refusal,
+                                                       .direct_adopted = options_.direct_adopted},
                                                       ids_);
   rebuild_at_ = result.rebuild_at;
   if (result.plan == plan_) return;
+  for (const Event& event : DescribeWayChanges(plan_.get(), *result.plan)) events_.Record(event);
   plan_ = std::move(result.plan);
   ApplyPlan(now);
   Event event;
@@ -262,7 +273,16 @@ void Reconciler::ApplyPlan(absl::Duration now) {
       continue;
     }
     TellOutcome(service, services_[service.name], state);
-    if (!state.problem.empty() || !MissingAddresses(state).empty()) {
+    if (!outcome.direct_status.ok()) {
+      // Nobody is lost by it: the proxy has every server.
+      for (const dataplane::PlanServer& server : service.servers) {
+        if (records_.SetWayProblem({service.name, server.name},
+                                   std::string(outcome.direct_status.message()))) {
+          causes_.insert("direct routing");
+        }
+      }
+    }
+    if (!state.problem.empty() || !MissingAddresses(state).empty() || !outcome.direct_status.ok()) {
       apply_retry_at_ = now + kApplyRetry;
     }
     services.emplace(service.name, std::move(state));

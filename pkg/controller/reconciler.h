@@ -43,6 +43,9 @@ namespace fairlead::controller {
 struct ReconcilerOptions {
   std::string state_directory;             // "" = nothing is kept
   std::vector<std::string> host_warnings;  // shown in the view as they are
+  // See dataplane::PlanInputs.
+  std::string direct_refusal{};
+  bool direct_adopted = false;
 };
 
 class Reconciler {
@@ -76,6 +79,8 @@ class Reconciler {
 
  private:
   void Tick(absl::Duration now);
+  // What the DR data plane says of its ways.
+  void LookAtWays(const dataplane::PlaneObservation& observation);
   void RefreshNames();
   void RefreshTargets();
   void RefreshWatch();

@@ -7,13 +7,14 @@
 #include "absl/strings/str_replace.h"
 #include "pkg/controller/probe_targets.h"
 #include "pkg/controller/server_records.h"
+#include "pkg/model/server_fit.h"
 
 namespace fairlead::controller {
 namespace {
 
 using model::OperationalState;
 
-PathUse UseOf(const model::Vip& vip, const ServerRecord& record) {
+PathUse UseOf(const model::Vip& vip, const model::ServerSpec& spec, const ServerRecord& record) {
   if (vip.health_check.type == model::HealthCheck::Type::kNone) return PathUse::kNone;
   if (record.direct_path.has_value() && record.direct_path->local) return PathUse::kNone;
   switch (vip.mode) {
@@ -22,7 +23,7 @@ PathUse UseOf(const model::Vip& vip, const ServerRecord& record) {
     case model::Mode::kDr:
       return PathUse::kDecides;
     case model::Mode::kAuto:
-      return PathUse::kAdvises;
+      return model::DirectMisfit(vip, spec).empty() ? PathUse::kAdvises : PathUse::kNone;
   }
   return PathUse::kNone;
 }
@@ -79,7 +80,7 @@ bool ServerRecords::ObservePaths(const dataplane::ForwardingPlan& plan,
 void ServerRecords::AddPathTargets(const model::Vip& vip, const model::VipServer& server,
                                    const net::IpAddress& address, ServerRecord* record,
                                    std::vector<health::ProbeTarget>* targets) {
-  record->path_use = UseOf(vip, *record);
+  record->path_use = UseOf(vip, server.spec, *record);
   std::map<net::IpAddress, health::HealthReport> reports;
   if (record->path_use != PathUse::kNone && record->direct_path.has_value()) {
     const ServerKey key(vip.id.QualifiedName(), server.name);

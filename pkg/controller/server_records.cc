@@ -94,6 +94,7 @@ void ServerRecords::UpdateRecord(const ServerKey& key, const model::ServerSpec& 
     record->address = spec.address;
     record->condition.resolved.reset();
     record->ForgetPath();
+    record->condition.way_problem.reset();
     record->name_problem.clear();
     record->looked_up = false;
     record->warmth = ServerRecord::Warmth::kCold;
@@ -156,6 +157,13 @@ void ServerRecords::SetState(const ServerKey& key, AdminState state, const std::
   } else {
     overrides_.erase(key);
   }
+}
+
+bool ServerRecords::SetWayProblem(const ServerKey& key, const std::string& problem) {
+  const auto record = records_.find(key);
+  if (record == records_.end() || record->second.condition.way_problem == problem) return false;
+  record->second.condition.way_problem = problem;
+  return true;
 }
 
 ServerRecords::Effect ServerRecords::ApplyReport(const health::HealthReport& report) {

@@ -106,6 +106,10 @@ class ServerRecords {
   bool ObservePaths(const dataplane::ForwardingPlan& plan,
                     const dataplane::PlaneObservation& observation);
 
+  // What the DR data plane says of its way to a server (ServerCondition::way_problem). True when
+  // that changed.
+  bool SetWayProblem(const ServerKey& key, const std::string& problem);
+
   // Sets the operator's state; the record must exist. The caller rebuilds and saves the overrides.
   void SetState(const ServerKey& key, model::AdminState state, const std::string& cause);
 

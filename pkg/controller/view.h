@@ -75,6 +75,9 @@ struct ServerView {
   std::string arp_problem;
 
   model::Eligibility eligibility = model::Eligibility::kNone;
+  // How clients reach it, and, in mode Auto, why not directly.
+  dataplane::Way way = dataplane::Way::kProxy;
+  std::string way_reason;
   dataplane::ServerObservation counters;
 };
 

@@ -106,6 +106,11 @@ void FillName(const ServerRecord& record, absl::Time now, ServerView* view) {
   }
 }
 
+std::string WayReason(const model::Vip& vip, const dataplane::PlanServer& server) {
+  if (server.way_reason.empty() || vip.protocol == model::Protocol::kTcp) return server.way_reason;
+  return absl::StrCat(server.way_reason, "; it gets no UDP, as the proxy carries TCP only");
+}
+
 ServerView BuildServerView(const ViewInputs& inputs, const model::Vip& vip,
                            const model::VipServer& server, const dataplane::PlanService* service) {
   ServerView view;
@@ -134,6 +139,8 @@ ServerView BuildServerView(const ViewInputs& inputs, const model::Vip& vip,
   if (const dataplane::PlanServer* planned = FindServer(service, server.name)) {
     view.eligibility = planned->eligibility;
     view.weight_effective = planned->weight;
+    view.way = planned->way;
+    view.way_reason = WayReason(vip, *planned);
     view.counters.server_id = planned->id;
   }
   return view;

@@ -28,6 +28,8 @@ struct ServiceOutcome {
   uint32_t service_id = 0;
   absl::Status status;  // not ok: the service (or some of its ports) is not served, and why
   std::vector<AddressOutcome> addresses;
+  // Mode Auto: not ok: nothing of it can be reached directly now, and why.
+  absl::Status direct_status{};
 };
 
 struct ApplyResult {
@@ -90,6 +92,8 @@ struct ServerObservation {
   // can.
   std::string problem;
   std::optional<DirectPath> direct_path;  // DR: absent while it is not known
+  // What direct routing lacks on the way to the server; "" = nothing; absent: it has not looked.
+  std::optional<std::string> way_problem;
 };
 
 struct ServiceObservation {
@@ -148,6 +152,8 @@ struct Explanation {
   net::Endpoint server_endpoint;
   std::string reason;                // one sentence
   std::vector<std::string> details;  // one line per server: weight, connections, state, verdict
+  // DR: the packet goes up the host's stack, where the proxy may be.
+  bool passed_up = false;
 };
 
 // Apply: controller thread. Observe, Explain, Stop: any thread. While Stop waits, Apply goes on for

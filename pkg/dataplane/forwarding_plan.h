@@ -15,6 +15,15 @@
 
 namespace fairlead::dataplane {
 
+// By which data plane clients reach a real server: as the mode says, and in mode Auto each server
+// in its own way.
+enum class Way { kProxy, kDirect };
+// "SNAT", "DR".
+const char* WayName(Way way);
+
+// Identifier of the server that stands for this host itself; IdRegistry gives it to nobody.
+inline constexpr uint32_t kThisHostId = 0;
+
 // Limits (SNAT): at `connections_max` a server takes no further connection and clients queue;
 // `connections_min` is the limit at low load, rising to the maximum with the fullness of the VIP:
 // limit = max(min, max * VIP's connections / VIP's connections_max (or the sum of the servers')).
@@ -33,12 +42,23 @@ struct PlanServer {
   // Health per port (`port: Each`): the server takes new connections on these ports only.
   bool per_port = false;
   net::PortSet usable_ports;  // when per_port
+  Way way = Way::kProxy;
+  std::string way_reason;  // mode Auto: why not directly; "" = directly
+  // Mode Auto: what the check along the direct path says.
+  model::OperationalState direct_path = model::OperationalState::kUnknown;
+  // No real server: the packet goes up this host's stack (service_split.h).
+  bool this_host = false;
   // Monotonic time (base::Clock) at which running sessions are cut: Drain past its deadline, Halt
   // past its grace, unreachable = now. InfiniteDuration = never.
   absl::Duration cut_sessions_at = absl::InfiniteDuration();
 
   friend bool operator==(const PlanServer&, const PlanServer&) = default;
 };
+
+// What the DR data plane does of a service in mode Auto: it looks for ways to the servers, and
+// forwards from the moment that the first one may be reached directly. A service that it forwards
+// once is forwarded until it leaves the plan: connections may run directly.
+enum class DirectPart { kNone, kLook, kForward };
 
 struct PlanService {
   uint32_t id = 0;   // from IdRegistry: stable for the VIP's name while the process lives
@@ -54,6 +74,7 @@ struct PlanService {
   model::SourceAddress source;
   model::Timeouts timeouts;
   uint32_t connections_max = 0;
+  DirectPart direct_part = DirectPart::kNone;
   std::vector<PlanServer> servers;  // by name
 
   friend bool operator==(const PlanService&, const PlanService&) = default;

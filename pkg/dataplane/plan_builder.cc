@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "pkg/model/server_fit.h"
 
 namespace fairlead::dataplane {
 namespace {
@@ -62,7 +63,92 @@ struct ServerContext {
   const model::Vip& vip;
   const std::string& service_name;
   bool all_unknown;
+  const PlanService* last;  // of the last plan; null = it had none
 };
+
+// Both lists are sorted by name.
+std::shared_ptr<const PlanService> FindService(const ForwardingPlan* plan,
+                                               const std::string& name) {
+  if (plan == nullptr) return nullptr;
+  const auto found = std::lower_bound(
+      plan->services.begin(), plan->services.end(), name,
+      [](const auto& known, const std::string& wanted) { return known->name < wanted; });
+  return found != plan->services.end() && (*found)->name == name ? *found : nullptr;
+}
+
+// Whether the kernel had the service before this plan: then connections may run directly, and flows
+// that the proxy has are told from those that begin now.
+bool WasForwarded(const ServerContext& context) {
+  if (context.inputs.last == nullptr) return context.inputs.direct_adopted;
+  return context.last != nullptr && (context.last->mode == model::Mode::kDr ||
+                                     context.last->direct_part == DirectPart::kForward);
+}
+
+// It was reached directly there, and no check has said anything else since.
+bool IsDirectStill(const ServerContext& context, const PlanServer& server) {
+  if (context.last == nullptr) return false;
+  return std::any_of(context.last->servers.begin(), context.last->servers.end(),
+                     [&](const PlanServer& known) {
+                       return known.id == server.id && known.way == Way::kDirect &&
+                              known.address == server.address;
+                     });
+}
+
+// Mode Auto: why a server is not reached directly; "" = it is.
+std::string WhyProxied(const ServerContext& context, const model::ServerSpec& spec,
+                       const ServerCondition& condition, const PlanServer& server) {
+  if (!context.inputs.direct_refusal.empty()) return context.inputs.direct_refusal;
+  if (std::string misfit = model::DirectMisfit(context.vip, spec); !misfit.empty()) return misfit;
+  const std::string& said = condition.direct_path_reason;
+  switch (condition.direct_path) {
+    case model::OperationalState::kDown:
+      return absl::StrCat("the check along the direct path fails: ", said);
+    case model::OperationalState::kUnknown:
+      if (IsDirectStill(context, server)) break;
+      if (said.empty()) return "the path check has not passed yet";
+      return absl::StrCat("the path check has not passed yet (", said, ")");
+    case model::OperationalState::kUp:
+      break;
+  }
+  if (!WasForwarded(context) || !condition.way_problem.has_value()) {
+    return "the path check has passed; direct routing prepares its way";
+  }
+  return *condition.way_problem;
+}
+
+void DecideWay(const ServerContext& context, const model::ServerSpec& spec,
+               const ServerCondition& condition, PlanServer* server) {
+  switch (context.vip.mode) {
+    case model::Mode::kSnat:
+      return;
+    case model::Mode::kDr:
+      server->way = Way::kDirect;
+      return;
+    case model::Mode::kAuto:
+      server->direct_path = condition.direct_path;
+      server->way_reason = WhyProxied(context, spec, condition, *server);
+      server->way = server->way_reason.empty() ? Way::kDirect : Way::kProxy;
+      return;
+  }
+}
+
+// The first server whose check along the direct path passes makes the service forwarded.
+DirectPart DecideDirectPart(const ServerContext& context,
+                            const std::vector<model::VipServer>& servers) {
+  if (context.vip.mode != model::Mode::kAuto || !context.inputs.direct_refusal.empty()) {
+    return DirectPart::kNone;
+  }
+  if (WasForwarded(context)) return DirectPart::kForward;
+  DirectPart part = DirectPart::kNone;
+  for (const model::VipServer& server : servers) {
+    if (!model::DirectMisfit(context.vip, server.spec).empty()) continue;
+    part = DirectPart::kLook;
+    const ServerCondition& condition =
+        ConditionOf(context.inputs.conditions, context.service_name, server.name);
+    if (condition.direct_path == model::OperationalState::kUp) return DirectPart::kForward;
+  }
+  return part;
+}
 
 void FillUsablePorts(const ServerContext& context, const model::ServerSpec& spec,
                      const ServerCondition& condition, PlanServer* server) {
@@ -93,6 +179,7 @@ PlanServer BuildServer(const ServerContext& context, const model::VipServer& dec
   server.operational = condition.operational;
   server.cut_sessions_at = CutSessionsAt(context.vip, condition);
   FillUsablePorts(context, declared.spec, condition, &server);
+  DecideWay(context, declared.spec, condition, &server);
 
   const SlowStart slow_start = SlowStartAt(context.vip.slow_start, condition.up_since, now);
   server.weight = declared.spec.weight * slow_start.share;
@@ -127,22 +214,24 @@ PlanService BuildService(const PlanInputs& inputs, const model::Vip& vip, IdRegi
   service.timeouts = vip.timeouts;
   service.connections_max = vip.connections_max;
   const std::vector<model::VipServer> servers = inputs.servers.ServersOf(vip);
+  const std::shared_ptr<const PlanService> last = FindService(inputs.last.get(), service.name);
   const ServerContext context = {inputs, vip, service.name,
-                                 AllUnknown(inputs, service.name, servers)};
+                                 AllUnknown(inputs, service.name, servers), last.get()};
+  service.direct_part = DecideDirectPart(context, servers);
+  // Forwarded with every new flow given to this host first; the plan after that gives the direct
+  // servers theirs.
+  if (service.direct_part == DirectPart::kForward && !WasForwarded(context)) {
+    *rebuild_at = inputs.now;
+  }
   for (const model::VipServer& server : servers) {
     service.servers.push_back(BuildServer(context, server, ids, rebuild_at));
   }
   return service;
 }
 
-// Both lists are sorted by name.
 std::shared_ptr<const PlanService> ShareWithLast(PlanService service, const ForwardingPlan* last) {
-  if (last != nullptr) {
-    const auto found = std::lower_bound(
-        last->services.begin(), last->services.end(), service.name,
-        [](const auto& known, const std::string& name) { return known->name < name; });
-    if (found != last->services.end() && **found == service) return *found;
-  }
+  std::shared_ptr<const PlanService> known = FindService(last, service.name);
+  if (known != nullptr && *known == service) return known;
   return std::make_shared<const PlanService>(std::move(service));
 }
 

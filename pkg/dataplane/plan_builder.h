@@ -31,7 +31,8 @@ struct ServerCondition {
   model::OperationalState operational = model::OperationalState::kUnknown;
   bool unreachable = false;
   // Whether the server serves the VIP when direct routing hands it a packet, and why it is said to
-  // (not). Unknown: not asked yet, or not asked at all. In mode DR it is part of `operational`.
+  // (not). Unknown: not asked yet, or not asked at all. In mode DR it is part of `operational`;
+  // in mode Auto it decides between direct routing and the proxy.
   model::OperationalState direct_path = model::OperationalState::kUnknown;
   std::string direct_path_reason;
   // Of a server with a host name: what the name stands for now; nothing = not known, and the server
@@ -43,6 +44,9 @@ struct ServerCondition {
   model::AdminState admin = model::AdminState::kOnline;
   // Monotonic time at which `admin` became what it is (drain deadline, halt grace).
   absl::Duration admin_since;
+  // What the DR data plane says of its way to the server; "" = it has one; absent: it has not
+  // looked.
+  std::optional<std::string> way_problem;
   // Monotonic time at which the server came back Up, for slow start; -infinity at process start.
   absl::Duration up_since = -absl::InfiniteDuration();
 };
@@ -59,6 +63,10 @@ struct PlanInputs {
   const ServerConditions& conditions;
   absl::Duration now;                          // monotonic
   std::shared_ptr<const ForwardingPlan> last;  // may be null; unchanged services are shared with it
+  // Why no server of this host's VIPs in mode Auto is reached directly; "" = they may be.
+  std::string direct_refusal{};
+  // A former process left VIPs of modes DR and Auto to the kernel; for the first plan.
+  bool direct_adopted = false;
 };
 
 struct PlanResult {

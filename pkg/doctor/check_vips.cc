@@ -35,9 +35,10 @@ void CheckArp(const HostTree& tree, const model::Vip& vip, const net::IpAddress&
   }
 }
 
-// In mode DR checks of an IPv6 real server must not come from the VIP, which the server has too.
+// In modes DR and Auto checks of an IPv6 real server must not come from the VIP, which the server
+// has too.
 const char* SourceOption(const model::Vip& vip, const net::IpAddress& address) {
-  return vip.mode == model::Mode::kDr && !address.is_ipv4() ? " preferred_lft 0" : "";
+  return vip.mode != model::Mode::kSnat && !address.is_ipv4() ? " preferred_lft 0" : "";
 }
 
 void CheckPlace(const HostTree& tree, const Probes& probes, const model::Vip& vip,

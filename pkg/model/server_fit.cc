@@ -24,18 +24,36 @@ bool IsVipItself(const Vip& vip, const net::IpAddress& address, std::optional<ui
   return own_address && own_port;
 }
 
-// The packet reaches the server as the client sent it.
-std::string DirectRoutingMisfit(const Vip& vip, const net::IpAddress& address,
-                                std::optional<uint16_t> port) {
+// Why a client's packets cannot go to a server as they are, and what would change that; both empty
+// when they can.
+struct Obstacle {
+  std::string reason;
+  const char* remedy = "";
+};
+
+Obstacle ObstacleOf(const Vip& vip, const net::IpAddress& address, std::optional<uint16_t> port) {
   if (port.value_or(0) != 0) {
-    return absl::StrCat("mode DR cannot translate the port to ", *port,
-                        ", as the packet reaches the server as the client sent it; remove port, or "
-                        "use mode: SNAT");
+    return {absl::StrCat("direct routing cannot translate the port to ", *port,
+                         ", as the packet reaches the server as the client sent it"),
+            "remove port"};
   }
-  if (HasAddressOfFamily(vip, address.family())) return "";
-  return absl::StrCat("the server is ", FamilyName(address),
-                      " but the VIP has no such address, and in mode DR the families must match; "
-                      "write the server's other address, or use mode: SNAT");
+  if (HasAddressOfFamily(vip, address.family())) return {};
+  return {absl::StrCat("the server is ", FamilyName(address),
+                       " but the VIP has no such address, and in direct routing the families must "
+                       "match"),
+          "write the server's other address"};
+}
+
+Obstacle ObstacleOf(const Vip& vip, const ServerSpec& spec) {
+  if (!spec.has_host_name()) return ObstacleOf(vip, spec.address, spec.port);
+  return {absl::StrCat("direct routing needs the address of ", spec.host_name,
+                       ", which must be on a network of this host"),
+          "write the IP address"};
+}
+
+std::string DirectRoutingMisfit(const Obstacle& obstacle) {
+  if (obstacle.reason.empty()) return "";
+  return absl::StrCat(obstacle.reason, "; ", obstacle.remedy, ", or use mode: SNAT");
 }
 
 }  // namespace
@@ -47,7 +65,7 @@ std::string ServerMisfit(const Vip& vip, const net::IpAddress& address,
                         " is the VIP itself: connections would loop; write the real server's own "
                         "address");
   }
-  if (vip.mode == Mode::kDr) return DirectRoutingMisfit(vip, address, port);
+  if (vip.mode == Mode::kDr) return DirectRoutingMisfit(ObstacleOf(vip, address, port));
   if (vip.client_address == ClientAddress::kTransparent) {
     if (HasAddressOfFamily(vip, address.family())) return "";
     return absl::StrCat("the server is ", FamilyName(address),
@@ -72,11 +90,15 @@ std::string ServerMisfit(const Vip& vip, const net::IpAddress& address,
 
 std::string ServerMisfit(const Vip& vip, const ServerSpec& spec) {
   if (!spec.has_host_name()) return ServerMisfit(vip, spec.address, spec.port);
-  if (vip.mode != Mode::kDr) return "";
-  return absl::StrCat(
-      "mode DR needs the address of ", spec.host_name,
-      ", which must be on a network of this host; write the IP address, or use mode "
-      "SNAT");
+  return vip.mode == Mode::kDr ? DirectRoutingMisfit(ObstacleOf(vip, spec)) : "";
+}
+
+std::string DirectMisfit(const Vip& vip, const ServerSpec& spec) {
+  if (spec.connections_max != 0) {
+    return absl::StrCat("direct routing does not keep maxConnections ", spec.connections_max,
+                        " in this version");
+  }
+  return ObstacleOf(vip, spec).reason;
 }
 
 std::string ServerPlace::ToString() const {

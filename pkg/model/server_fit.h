@@ -23,6 +23,10 @@ std::string ServerMisfit(const Vip& vip, const net::IpAddress& address,
 // addresses are looked at when they have been resolved.
 std::string ServerMisfit(const Vip& vip, const ServerSpec& spec);
 
+// "" when, by what is declared, clients' packets can go to the server as they are (mode Auto), else
+// why it has to be proxied.
+std::string DirectMisfit(const Vip& vip, const ServerSpec& spec);
+
 // What no two servers of one VIP may have in common: the host name or the address, and the port.
 struct ServerPlace {
   std::string host_name;

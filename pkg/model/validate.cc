@@ -53,10 +53,7 @@ void CheckAddresses(const Vip& vip, FindingCollector& findings) {
 }
 
 void CheckFeatures(const Vip& vip, FindingCollector& findings) {
-  if (vip.mode == Mode::kAuto) {
-    findings.Error("spec.mode", NotSupportedYet("mode Auto; use SNAT or DR"));
-  }
-  if (vip.protocol != Protocol::kTcp && vip.mode != Mode::kDr) {
+  if (vip.protocol != Protocol::kTcp && vip.mode == Mode::kSnat) {
     findings.Error("spec.protocol",
                    NotSupportedYet(absl::StrCat("protocol ", ProtocolName(vip.protocol),
                                                 " with mode SNAT; use TCP, or mode: DR")));

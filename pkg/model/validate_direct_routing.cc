@@ -1,4 +1,6 @@
-// Rules of mode DR: what a data plane cannot do that changes nothing but MAC addresses.
+// Rules of modes DR and Auto: what a data plane cannot do that changes nothing but MAC addresses,
+// and what cannot be half direct and half proxied.
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -20,24 +22,57 @@ void CheckWhatOnlyAProxyCanDo(const Vip& vip, FindingCollector& findings) {
   }
 }
 
+// A server of an Auto VIP is reached directly now and by the proxy then, and must not mind which.
+void CheckWhatBothWaysShare(const Vip& vip, FindingCollector& findings) {
+  if (vip.client_address == ClientAddress::kProxyProtocolV1 ||
+      vip.client_address == ClientAddress::kProxyProtocolV2) {
+    findings.Error("spec.clientAddress",
+                   "a real server that waits for a PROXY header cannot be reached directly, where "
+                   "there is none; use mode: SNAT, or clientAddress None or Transparent");
+  }
+  // It would answer itself.
+  const bool from_vip = vip.source.type == SourceAddress::Type::kVip ||
+                        (vip.source.type == SourceAddress::Type::kAddress &&
+                         std::find(vip.addresses.begin(), vip.addresses.end(),
+                                   vip.source.address) != vip.addresses.end());
+  if (from_vip) {
+    findings.Error("spec.source.type",
+                   "in mode Auto real servers have the VIP too, so that none can be connected to "
+                   "from it; remove source, or use mode: SNAT");
+  }
+  if (vip.protocol == Protocol::kUdp) {
+    findings.Error("spec.protocol",
+                   NotSupportedYet("protocol UDP alone with mode Auto, as the proxy carries TCP "
+                                   "only; use mode: DR"));
+  }
+}
+
+void CheckFallbackServer(const Vip& vip, FindingCollector& findings) {
+  if (vip.fallback.action != Fallback::Action::kServer) return;
+  findings.Error("spec.fallback.action",
+                 NotSupportedYet("a fallback server with mode DR; use Reset or Drop"));
+}
+
 void CheckWhatIsNotBuiltYet(const Vip& vip, FindingCollector& findings) {
+  const std::string with_mode = absl::StrCat(" with mode ", ModeName(vip.mode));
   if (vip.scheduler == Scheduler::kWeightedLeastConnections) {
     findings.Error("spec.scheduler",
-                   NotSupportedYet("scheduler WeightedLeastConnections with mode DR; use Maglev, "
-                                   "WeightedRoundRobin or SourceHash"));
+                   NotSupportedYet(absl::StrCat("scheduler WeightedLeastConnections", with_mode,
+                                                "; use Maglev, WeightedRoundRobin or SourceHash")));
   }
   if (vip.connections_max != 0) {
     findings.Error("spec.maxConnections",
-                   NotSupportedYet("maxConnections with mode DR; remove it or use mode: SNAT"));
-  }
-  if (vip.fallback.action == Fallback::Action::kServer) {
-    findings.Error("spec.fallback.action",
-                   NotSupportedYet("a fallback server with mode DR; use Reset or Drop"));
+                   NotSupportedYet(
+                       absl::StrCat("maxConnections", with_mode, "; remove it or use mode: SNAT")));
   }
   if (vip.health_check.each_port) {
-    findings.Error("spec.healthCheck.port",
-                   NotSupportedYet("port Each with mode DR; name one port to check"));
+    findings.Error(
+        "spec.healthCheck.port",
+        NotSupportedYet(absl::StrCat("port Each", with_mode, "; name one port to check")));
   }
+}
+
+void CheckLimitsOfServers(const Vip& vip, FindingCollector& findings) {
   for (size_t i = 0; i < vip.inline_servers.size(); ++i) {
     if (vip.inline_servers[i].spec.connections_max == 0) continue;
     findings.Error(absl::StrCat("spec.realServers.list[", i, "].maxConnections"),
@@ -65,10 +100,20 @@ void CheckWhatIsChecked(const Vip& vip, FindingCollector& findings) {
 }  // namespace
 
 void CheckDirectRouting(const Vip& vip, FindingCollector& findings) {
-  if (vip.mode != Mode::kDr) return;
-  CheckWhatOnlyAProxyCanDo(vip, findings);
+  switch (vip.mode) {
+    case Mode::kSnat:
+      return;
+    case Mode::kDr:
+      CheckWhatOnlyAProxyCanDo(vip, findings);
+      CheckFallbackServer(vip, findings);
+      CheckLimitsOfServers(vip, findings);
+      CheckWhatIsChecked(vip, findings);
+      break;
+    case Mode::kAuto:
+      CheckWhatBothWaysShare(vip, findings);
+      break;
+  }
   CheckWhatIsNotBuiltYet(vip, findings);
-  CheckWhatIsChecked(vip, findings);
 }
 
 }  // namespace fairlead::model

@@ -216,7 +216,7 @@ void DecodeVipSpec(DecodeContext& context, const YamlNode& spec, model::Vip* vip
   reader.ReadEnum<Mode>("mode", kModes, &vip->mode);
   // The default scheduler depends on the mode: what one server decides must be decided alike by
   // all of a DR pair.
-  if (vip->mode == Mode::kDr) vip->scheduler = Scheduler::kMaglev;
+  if (vip->mode != Mode::kSnat) vip->scheduler = Scheduler::kMaglev;
   reader.ReadEnum<Scheduler>("scheduler", kSchedulers, &vip->scheduler);
   DecodePersistence(reader, &vip->persistence);
   if (const YamlNode* check = reader.Find("healthCheck"); check != nullptr) {

@@ -52,7 +52,7 @@ CASES = {
     "conflicting-vip": (text_vip(addresses=f"[{VIP4}]", ports='"79-81"'),
                         ["port 80", VIP4, "default/web"]),
     "own-port": (text_vip(addresses="[127.0.0.1]", ports='"9080"'), ["9080", "Fairlead's own"]),
-    "not-supported-yet": (text_vip(mode="Auto"), ["not supported yet", "Auto"]),
+    "auto-udp": (text_vip(mode="Auto", protocol="UDP"), ["not supported yet", "Auto", "DR"]),
     "udp": (text_vip(protocol="UDP"), ["not supported yet", "UDP"]),
     "weight": (text_vip(realServers="{list: [{name: s, address: 10.2.0.11, weight: 70000}]}"),
                ["weight", "65535"]),

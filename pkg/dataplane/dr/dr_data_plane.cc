@@ -51,6 +51,10 @@ void LogAttached(const char* what, const std::string& interface, const Attachmen
                        {"reason", attachment.reason}});
 }
 
+bool Forwards(const PlanService& service) {
+  return service.mode == model::Mode::kDr || service.direct_part == DirectPart::kForward;
+}
+
 ServiceOutcome OutcomeOf(const PlanService& service) {
   ServiceOutcome outcome;
   outcome.service_id = service.id;
@@ -115,7 +119,10 @@ void DrDataPlane::Run() {
     turn = kTurn;
     const bool changed = wait[1].revents != 0 && netlink_->DrainChanges();
     if (unload_again_) UnloadAndSay();
-    if (loader_ == nullptr) continue;  // what does not load is tried again by the controller
+    if (loader_ == nullptr) {  // what does not load is tried again by the controller
+      (void)Look();            // a failure is told as the problem of every server
+      continue;
+    }
     claim_.Renew();
     const absl::Duration now = clock_.Monotonic();
     if (changed || now >= next_round_) {
@@ -141,15 +148,40 @@ ApplyResult DrDataPlane::Apply(std::shared_ptr<const ForwardingPlan> plan) {
   for (const auto& service : plan_->services) {
     vips_.insert(service->addresses.begin(), service->addresses.end());
   }
-  if (plan_->services.empty()) {
+  if (std::none_of(plan_->services.begin(), plan_->services.end(),
+                   [](const auto& service) { return Forwards(*service); })) {
     UnloadAndSay();
-    return Refuse(*plan_, absl::OkStatus());
+    return Note(Refuse(*plan_, Look()));
   }
   if (!options_.refusal.empty()) {
-    return Refuse(*plan_, absl::FailedPreconditionError(options_.refusal));
+    return Note(Refuse(*plan_, absl::FailedPreconditionError(options_.refusal)));
   }
-  if (absl::Status status = Load(); !status.ok()) return Refuse(*plan_, status);
+  if (absl::Status status = Load(); !status.ok()) return Note(Refuse(*plan_, status));
   return Reconcile();
+}
+
+ApplyResult DrDataPlane::Note(ApplyResult result) {
+  refusals_.clear();
+  for (const ServiceOutcome& outcome : result.services) {
+    if (outcome.status.ok()) continue;
+    refusals_[outcome.service_id] = std::string(outcome.status.message());
+  }
+  return result;
+}
+
+absl::Status DrDataPlane::Look() {
+  if (plan_->services.empty()) return absl::OkStatus();
+  absl::Status status = neighbours_->Refresh();
+  if (status.ok()) {
+    ResolveServers();
+    return status;
+  }
+  for (const auto& service : plan_->services) {
+    for (const PlanServer& server : service->servers) {
+      problems_[server.id] = std::string(status.message());
+    }
+  }
+  return status;
 }
 
 absl::Status DrDataPlane::Load() {
@@ -203,15 +235,14 @@ absl::Status DrDataPlane::Unload() {
 ApplyResult DrDataPlane::Reconcile() {
   ApplyResult result;
   result.revision = plan_->revision;
-  if (absl::Status status = neighbours_->Refresh(); !status.ok()) return Refuse(*plan_, status);
-  ResolveServers();
+  if (absl::Status status = Look(); !status.ok()) return Note(Refuse(*plan_, status));
   interfaces_ = WantedInterfaces();
   // The way out before the servers that use it, the way in last.
   absl::Status common = WriteInterfaces();
   WriteServices(&result);
   common.Update(AttachInterfaces());
   for (ServiceOutcome& outcome : result.services) outcome.status.Update(common);
-  return result;
+  return Note(std::move(result));
 }
 
 void DrDataPlane::ResolveServers() {
@@ -219,7 +250,15 @@ void DrDataPlane::ResolveServers() {
   problems_.clear();
   for (const auto& service : plan_->services) {
     for (const PlanServer& server : service->servers) {
+      if (server.this_host) {
+        links_[server.id] = {.local = true};
+        continue;
+      }
       absl::StatusOr<ServerLink> link = neighbours_->Resolve(server.address);
+      if (link.ok() && link->local && service->mode == model::Mode::kAuto) {
+        link = absl::FailedPreconditionError(
+            "it is this host, where the proxy has the VIP's addresses and ports");
+      }
       if (link.ok()) {
         links_[server.id] = *link;
       } else {
@@ -231,10 +270,12 @@ void DrDataPlane::ResolveServers() {
 
 std::map<uint32_t, std::string> DrDataPlane::WantedInterfaces() {
   std::set<uint32_t> wanted;
-  for (const auto& [id, link] : links_) {
-    if (!link.local) wanted.insert(link.ifindex);
-  }
   for (const auto& service : plan_->services) {
+    if (!Forwards(*service)) continue;
+    for (const PlanServer& server : service->servers) {
+      const auto link = links_.find(server.id);
+      if (link != links_.end() && !link->second.local) wanted.insert(link->second.ifindex);
+    }
     for (const net::IpAddress& address : service->addresses) {
       const std::set<uint32_t> interfaces = neighbours_->InterfacesOf(address);
       wanted.insert(interfaces.begin(), interfaces.end());
@@ -328,6 +369,7 @@ void DrDataPlane::WriteServices(ApplyResult* result) {
   std::vector<size_t> outcome_of;
   for (const auto& service : plan_->services) {
     ServiceOutcome& outcome = result->services.emplace_back(OutcomeOf(*service));
+    if (!Forwards(*service)) continue;
     for (AddressOutcome& address : outcome.addresses) {
       for (const uint32_t ifindex : neighbours_->InterfacesOf(address.address)) {
         const Link* link = neighbours_->FindLink(ifindex);
@@ -355,7 +397,12 @@ PlaneObservation DrDataPlane::Observe() const {
   base::MutexLock lock(&mutex_);
   PlaneObservation observation;
   observation.applied_revision = plan_->revision;
-  if (loader_ == nullptr) return observation;
+  if (loader_ == nullptr) {
+    for (const auto& service : plan_->services) {
+      observation.services.push_back(ObserveService(*service, nullptr));
+    }
+    return observation;
+  }
   for (const auto& [ifindex, attachment] : attachments_) {
     observation.interfaces.push_back({interfaces_.at(ifindex), AttachModeName(attachment.mode),
                                       attachment.reason, verifier_->verified(ifindex),
@@ -368,7 +415,8 @@ PlaneObservation DrDataPlane::Observe() const {
   const auto counts = loader_->store().ServerCounts();
   if (!counts.ok()) return observation;
   for (const auto& service : plan_->services) {
-    observation.services.push_back(ObserveService(*service, *counts));
+    observation.services.push_back(
+        ObserveService(*service, Forwards(*service) ? &*counts : nullptr));
   }
   return observation;
 }
@@ -383,9 +431,10 @@ DirectPath DrDataPlane::DirectPathOf(const ServerLink& link, const net::IpAddres
 }
 
 ServiceObservation DrDataPlane::ObserveService(
-    const PlanService& service, const std::vector<bpf::DrServerCounts>& counts) const {
+    const PlanService& service, const std::vector<bpf::DrServerCounts>* counts) const {
   ServiceObservation observed;
   observed.service_id = service.id;
+  const auto refusal = refusals_.find(service.id);
   for (const PlanServer& planned : service.servers) {
     ServerObservation& server = observed.servers.emplace_back();
     server.server_id = planned.id;
@@ -393,7 +442,10 @@ ServiceObservation DrDataPlane::ObserveService(
     if (problem != problems_.end()) server.problem = problem->second;
     const auto link = links_.find(planned.id);
     if (link != links_.end()) server.direct_path = DirectPathOf(link->second, planned.address);
-    const bpf::DrServerCounts& counted = counts[writer_->ServerIndex(service.name, planned.name)];
+    server.way_problem = refusal != refusals_.end() ? refusal->second : server.problem;
+    if (counts == nullptr) continue;
+    const bpf::DrServerCounts& counted =
+        (*counts)[writer_->ServerIndex(service.name, planned.name)];
     server.connections_total = counted.flows;
     server.bytes_to_server_total = counted.bytes;
     observed.connections_total += counted.flows;
@@ -407,7 +459,7 @@ absl::StatusOr<Explanation> DrDataPlane::Explain(const net::Endpoint& client,
   for (const auto& service : plan_->services) {
     const auto& addresses = service->addresses;
     if (std::find(addresses.begin(), addresses.end(), vip.address) == addresses.end()) continue;
-    if (!service->ports.Contains(vip.port)) continue;
+    if (!service->ports.Contains(vip.port) || !Forwards(*service)) continue;
     if (writer_ == nullptr) {
       return absl::FailedPreconditionError(
           absl::StrCat("VIP ", service->name, " is not forwarded: the program is not loaded"));

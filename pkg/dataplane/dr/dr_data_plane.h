@@ -5,8 +5,9 @@
 //   netlink: a MAC was found --+--> entries --> MapWriter --> maps <-- program <-- frames
 //   every second --------------+
 //
-// Nothing is loaded before the first service in mode DR, and nothing stays behind the last one.
-// What is loaded outlives the process.
+// Nothing is loaded before the first service that is forwarded (mode DR, or Auto with a server that
+// may be reached directly), and nothing stays behind the last one. What is loaded outlives the
+// process.
 #pragma once
 
 #include <cstdint>
@@ -52,7 +53,7 @@ class DrDataPlane final : public DataPlane {
                                                              const base::Clock& clock);
   ~DrDataPlane() override;
 
-  // Of a plan whose services are all in mode DR.
+  // Of a plan whose services are all in mode DR, or the direct halves of services in mode Auto.
   ApplyResult Apply(std::shared_ptr<const ForwardingPlan> plan) override;
   PlaneObservation Observe() const override;
   absl::StatusOr<Explanation> Explain(const net::Endpoint& client,
@@ -72,6 +73,10 @@ class DrDataPlane final : public DataPlane {
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void UnloadAndSay() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Unload() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Looks for ways to the servers, whether or not anything is forwarded.
+  absl::Status Look() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Keeps what became of each service for Observe.
+  ApplyResult Note(ApplyResult result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ResolveServers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::map<uint32_t, std::string> WantedInterfaces() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WriteInterfaces() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -80,8 +85,9 @@ class DrDataPlane final : public DataPlane {
   void WriteServices(ApplyResult* result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   DirectPath DirectPathOf(const ServerLink& link, const net::IpAddress& server) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // `counts` null: nothing is counted.
   ServiceObservation ObserveService(const PlanService& service,
-                                    const std::vector<bpf::DrServerCounts>& counts) const
+                                    const std::vector<bpf::DrServerCounts>* counts) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const DrOptions options_;
@@ -103,6 +109,7 @@ class DrDataPlane final : public DataPlane {
   bool unload_again_ ABSL_GUARDED_BY(mutex_) = false;  // the process taken over has it still
   ServerLinks links_ ABSL_GUARDED_BY(mutex_);
   std::map<uint32_t, std::string> problems_ ABSL_GUARDED_BY(mutex_);    // by PlanServer::id
+  std::map<uint32_t, std::string> refusals_ ABSL_GUARDED_BY(mutex_);    // by PlanService::id
   std::map<uint32_t, std::string> interfaces_ ABSL_GUARDED_BY(mutex_);  // by ifindex, their names
   std::map<uint32_t, Attachment> attachments_ ABSL_GUARDED_BY(mutex_);  // by ifindex
   absl::Duration next_round_ ABSL_GUARDED_BY(mutex_);

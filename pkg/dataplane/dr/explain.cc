@@ -74,6 +74,14 @@ std::string Verdict(const FlowQuestion& question, const PlanServer& server) {
 
 void AddDetails(const FlowQuestion& question, Explanation* explanation) {
   for (const PlanServer& server : question.service.servers) {
+    if (server.this_host) {
+      explanation->details.push_back(
+          absl::StrFormat("%s: weight %g: the share of the proxied servers, as follows",
+                          server.name, server.weight));
+      continue;
+    }
+    // A proxied one is the proxy's to explain.
+    if (server.way == Way::kProxy) continue;
     if (server.address.family() != question.vip.address.family()) continue;
     explanation->details.push_back(absl::StrFormat("%s (%s): weight %g: %s", server.name,
                                                    server.address.ToString(), server.weight,
@@ -104,7 +112,8 @@ Explanation ExplainFlow(const FlowQuestion& question) {
   const uint16_t slot = ring.present[slot_index];
   const uint32_t recorded = RecordedServer(question, hash);
   const PlanServer* server = FindServer(question, recorded);
-  if (server != nullptr) {
+  const bool is_recorded = server != nullptr;
+  if (is_recorded) {
     explanation.reason = "its flow is recorded with this server";
   } else if ((service.flags & bpf::kDrServiceByTurn) != 0) {
     explanation.reason = "a new flow takes its turn; no server is bound to this client";
@@ -119,6 +128,13 @@ Explanation ExplainFlow(const FlowQuestion& question) {
   }
   if (server == nullptr) {
     explanation.reason = "no real server can take new flows";
+    explanation.passed_up = (service.flags & bpf::kDrServiceDropUnserved) == 0;
+    return explanation;
+  }
+  if (server->this_host) {
+    explanation.reason = absl::StrCat("the program passes it up to the proxy: this host ",
+                                      is_recorded ? "has its flow" : explanation.reason);
+    explanation.passed_up = true;
     return explanation;
   }
   explanation.server = server->name;

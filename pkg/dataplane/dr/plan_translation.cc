@@ -58,6 +58,24 @@ ServerEntry TranslateServer(const PlanServer& server, const ServerLinks& links,
   return entry;
 }
 
+// IPv6 clients are proxied to IPv4 servers too; the proxy has no UDP.
+bool Belongs(const PlanServer& server, const ServiceEntry& entry) {
+  if (server.this_host) return entry.protocol == IPPROTO_TCP;
+  return server.address.family() == entry.family;
+}
+
+// What nobody takes goes up the stack by slots of this host, too: a slot without an owner would
+// have no flows as far as the ring knows, while the proxy may have some.
+void GiveThisHostTheRest(ServiceEntry* entry) {
+  const bool taken =
+      std::any_of(entry->servers.begin(), entry->servers.end(),
+                  [](const ServerEntry& server) { return server.usable && server.weight > 0; });
+  if (taken) return;
+  for (ServerEntry& server : entry->servers) {
+    if (server.link.local) server.weight = 1;
+  }
+}
+
 }  // namespace
 
 std::vector<ServiceEntry> TranslateService(const PlanService& service, const ServerLinks& links,
@@ -82,9 +100,10 @@ std::vector<ServiceEntry> TranslateService(const PlanService& service, const Ser
         entry.idle_timeout = std::max(entry.idle_timeout, service.persistence.timeout);
       }
       for (const PlanServer& server : service.servers) {
-        if (server.address.family() != family) continue;
+        if (!Belongs(server, entry)) continue;
         entry.servers.push_back(TranslateServer(server, links, now));
       }
+      if (service.mode == model::Mode::kAuto) GiveThisHostTheRest(&entry);
       entries.push_back(std::move(entry));
     }
   }

@@ -35,6 +35,9 @@ std::string Verdict(const PickRequest& request, int index) {
       if (!server.host_name.empty() && server.address.is_unspecified()) {
         return "its name does not resolve";
       }
+      if (server.way == Way::kDirect && server.eligibility != model::Eligibility::kNone) {
+        return "is reached directly (DR); persistent clients keep coming this way";
+      }
       return server.eligibility == model::Eligibility::kPersistentOnly
                  ? "serves persistent clients only (draining or weight 0)"
                  : "takes no new connections (down, not checked yet or halted)";

@@ -67,12 +67,14 @@ class DirectLab(Lab):
 
 
 class DirectFairlead(Fairlead):
-    """With a directory of its own in bpffs, which is taken away with the lab."""
+    """With a directory of its own in bpffs, which is taken away with the lab. `modes`: these
+    namespaces carry frames to a VIP, whatever cloud the tests run in."""
 
-    def __init__(self, lab, *args, **kwargs):
+    def __init__(self, lab, *args, modes="snat,dr", **kwargs):
         self.bpf = f"/sys/fs/bpf/{os.path.basename(lab.directory)}"
         lab.on_close(self._forget)
         super().__init__(lab, *args, arguments=["--bpf-directory", self.bpf,
+                                                "--mode-allowed", modes,
                                                 *kwargs.pop("arguments", ())], **kwargs)
 
     def _forget(self):

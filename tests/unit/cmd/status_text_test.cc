@@ -112,6 +112,24 @@ TEST(StatusTextTest, DrainSaysWhatIsLeftAndUntilWhen) {
   EXPECT_THAT(text, HasSubstr("set here (manifest: Online)"));
 }
 
+TEST(StatusTextTest, ModeAutoShowsTheWayOfEachServerAndWhy) {
+  json direct = Server("srv-1", "Online", "Up");
+  direct["way"] = "DR";
+  direct["wayReason"] = "";
+  json proxied = Server("srv-2", "Online", "Up");
+  proxied["way"] = "SNAT";
+  proxied["wayReason"] = "no answer to ARP";
+  json vip = Vip("web", {direct, proxied});
+  json other = Vip("other", json::array({Server("srv-3", "Online", "Up")}));
+  vip["mode"] = "Auto";
+  const std::string text = StatusText({{"vips", {vip, other}}}, Options());
+  EXPECT_THAT(text, testing::ContainsRegex(" WAY  +REASON\n"));
+  EXPECT_THAT(text, testing::ContainsRegex(" srv-1 [^\n]* DR    seen\n"));
+  EXPECT_THAT(text, testing::ContainsRegex(" srv-2 [^\n]* SNAT  seen; SNAT: no answer to ARP\n"));
+  vip["mode"] = "SNAT";
+  EXPECT_THAT(StatusText({{"vips", {vip, other}}}, Options()), Not(HasSubstr("WAY")));
+}
+
 TEST(StatusTextTest, FindingsComeLast) {
   const json status = {
       {"vips", json::array({Vip("web", json::array({Server("srv-1", "Online", "Up")}))})},

@@ -41,6 +41,8 @@ class FakeDataPlane final : public dataplane::DataPlane {
       dataplane::ServiceOutcome outcome;
       outcome.service_id = service->id;
       outcome.status = service->name == failing_service_ ? failure_ : absl::OkStatus();
+      if (service->direct_part == dataplane::DirectPart::kForward)
+        outcome.direct_status = direct_failure_;
       for (const auto& address : service->addresses) {
         outcome.addresses.push_back({address, interface_});
       }
@@ -71,6 +73,11 @@ class FakeDataPlane final : public dataplane::DataPlane {
     failing_service_ = name;
     failure_ = std::move(failure);
   }
+  // Of every service in mode Auto that is to be forwarded.
+  void FailDirect(absl::Status failure) {
+    base::MutexLock lock(&mutex_);
+    direct_failure_ = std::move(failure);
+  }
   void SetInterface(const std::string& interface) {
     base::MutexLock lock(&mutex_);
     interface_ = interface;
@@ -89,6 +96,7 @@ class FakeDataPlane final : public dataplane::DataPlane {
   std::vector<std::shared_ptr<const dataplane::ForwardingPlan>> plans_ ABSL_GUARDED_BY(mutex_);
   std::string failing_service_ ABSL_GUARDED_BY(mutex_);
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  absl::Status direct_failure_ ABSL_GUARDED_BY(mutex_);
   std::string interface_ ABSL_GUARDED_BY(mutex_) = "eth0";
   dataplane::PlaneObservation observation_ ABSL_GUARDED_BY(mutex_);
 };

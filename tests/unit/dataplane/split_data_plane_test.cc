@@ -23,6 +23,7 @@ class RecordingPlane final : public DataPlane {
     calls_.push_back(name_);
     ApplyResult result;
     result.revision = plan->revision;
+    last_plan = plan;
     for (const auto& service : plan->services) {
       calls_.back() += " " + service->name;
       result.services.push_back({service->id, absl::InternalError(name_), {}});
@@ -36,6 +37,7 @@ class RecordingPlane final : public DataPlane {
   }
   void Stop(absl::Duration) override { calls_.push_back(name_ + " stop"); }
 
+  std::shared_ptr<const ForwardingPlan> last_plan;
   PlaneObservation observation;
   absl::StatusOr<Explanation> explanation = absl::NotFoundError("not mine");
 
@@ -50,6 +52,19 @@ std::shared_ptr<const PlanService> Service(uint32_t id, const std::string& name,
   service->name = name;
   service->mode = mode;
   return service;
+}
+
+std::shared_ptr<const PlanService> Auto(uint32_t id, const std::string& name, DirectPart part) {
+  auto service = std::make_shared<PlanService>(*Service(id, name, model::Mode::kAuto));
+  service->direct_part = part;
+  return service;
+}
+
+std::shared_ptr<const ForwardingPlan> Plan(
+    std::vector<std::shared_ptr<const PlanService>> services) {
+  auto plan = std::make_shared<ForwardingPlan>();
+  plan->services = std::move(services);
+  return plan;
 }
 
 class SplitDataPlaneTest : public testing::Test {
@@ -92,6 +107,101 @@ TEST_F(SplitDataPlaneTest, ObservesBothAndTheOlderRevision) {
   EXPECT_EQ(observed.services.size(), 2u);
   EXPECT_EQ(observed.interfaces.size(), 1u);
   EXPECT_EQ(observed.packets.size(), 1u);
+}
+
+TEST_F(SplitDataPlaneTest, AnAutoVipIsInBothAndTheProxysOutcomeIsItsOwn) {
+  const ApplyResult result =
+      split_.Apply(Plan({Auto(1, "a", DirectPart::kForward), Auto(2, "b", DirectPart::kNone),
+                         Auto(3, "c", DirectPart::kLook)}));
+  EXPECT_THAT(calls_, ElementsAre("snat a b c", "dr a c")) << "the listeners first";
+  EXPECT_EQ(result.services[0].status.message(), "snat");
+  EXPECT_EQ(result.services[0].direct_status.message(), "dr");
+  EXPECT_EQ(result.services[1].status.message(), "snat");
+  EXPECT_TRUE(result.services[1].direct_status.ok());
+}
+
+// By its pointer a plane knows that a service is the same, and keeps what it made of it.
+TEST_F(SplitDataPlaneTest, HalvesOfAnUnchangedServiceAreTheSameObjects) {
+  const auto service = Auto(1, "a", DirectPart::kForward);
+  split_.Apply(Plan({service}));
+  const auto proxy = snat_.last_plan->services[0];
+  const auto direct = dr_.last_plan->services[0];
+  split_.Apply(Plan({service, Service(2, "b", model::Mode::kSnat)}));
+  EXPECT_EQ(snat_.last_plan->services[0], proxy);
+  EXPECT_EQ(dr_.last_plan->services[0], direct);
+  split_.Apply(Plan({Auto(1, "a", DirectPart::kForward)}));
+  EXPECT_NE(snat_.last_plan->services[0], proxy);
+}
+
+ServerObservation Seen(uint32_t id, uint64_t connections, uint64_t bytes) {
+  ServerObservation server;
+  server.server_id = id;
+  server.connections_active = server.connections_total = connections;
+  server.bytes_to_server_total = bytes;
+  server.way_problem = "";
+  return server;
+}
+
+TEST_F(SplitDataPlaneTest, WhatBothPlanesHaveOfAServerIsAddedUp) {
+  split_.Apply(Plan({Auto(1, "a", DirectPart::kForward), Service(2, "b", model::Mode::kDr)}));
+  ServiceObservation proxied;
+  proxied.service_id = 1;
+  proxied.connections_total = 7;
+  proxied.queue_length = 2;
+  proxied.servers = {Seen(11, 3, 300), Seen(12, 4, 400)};
+  proxied.servers[0].way_problem.reset();
+  snat_.observation.services = {proxied};
+  ServiceObservation direct;
+  direct.service_id = 1;
+  direct.connections_total = 27;
+  // This host: 7 that the proxy has counted.
+  direct.servers = {Seen(11, 20, 2000), Seen(13, 0, 0), Seen(kThisHostId, 7, 700)};
+  direct.servers[1].problem = "no ARP";
+  direct.servers[1].way_problem = "no ARP";
+  ServiceObservation all_direct;
+  all_direct.service_id = 2;
+  all_direct.servers = {Seen(21, 1, 1)};
+  all_direct.servers[0].problem = "behind a router";
+  dr_.observation.services = {direct, all_direct};
+
+  const PlaneObservation observed = split_.Observe();
+  ASSERT_EQ(observed.services.size(), 2u);
+  const ServiceObservation& sum = observed.services[0];
+  EXPECT_EQ(sum.connections_total, 27u);
+  EXPECT_EQ(sum.queue_length, 2u);
+  ASSERT_EQ(sum.servers.size(), 3u);
+  EXPECT_EQ(sum.servers[0].server_id, 11u);
+  EXPECT_EQ(sum.servers[0].connections_total, 23u);
+  EXPECT_EQ(sum.servers[0].connections_active, 23u);
+  EXPECT_EQ(sum.servers[0].bytes_to_server_total, 2300u);
+  EXPECT_EQ(sum.servers[0].way_problem, "");
+  EXPECT_EQ(sum.servers[1].connections_total, 4u);
+  EXPECT_EQ(sum.servers[2].server_id, 13u);
+  EXPECT_EQ(sum.servers[2].problem, "") << "it is proxied";
+  EXPECT_EQ(sum.servers[2].way_problem, "no ARP");
+  EXPECT_EQ(observed.services[1].servers[0].problem, "behind a router");
+}
+
+TEST_F(SplitDataPlaneTest, WhoIsPassedUpIsExplainedByTheProxyToo) {
+  Explanation direct;
+  direct.reason = "this host owns slot 5";
+  direct.details = {"srv-1"};
+  direct.passed_up = true;
+  dr_.explanation = direct;
+  EXPECT_EQ(split_.Explain({}, {})->reason, "this host owns slot 5") << "no VIP of the proxy";
+  Explanation proxied;
+  proxied.server = "srv-2";
+  proxied.reason = "it is its turn";
+  proxied.details = {"srv-2"};
+  snat_.explanation = proxied;
+  const auto both = split_.Explain({}, {});
+  EXPECT_EQ(both->server, "srv-2");
+  EXPECT_EQ(both->reason, "this host owns slot 5; there it is its turn");
+  EXPECT_THAT(both->details, ElementsAre("srv-1", "srv-2"));
+  dr_.explanation = absl::FailedPreconditionError("the program is not loaded");
+  EXPECT_EQ(split_.Explain({}, {})->reason, "it is its turn");
+  snat_.explanation = absl::NotFoundError("not mine");
+  EXPECT_EQ(split_.Explain({}, {}).status().message(), "the program is not loaded");
 }
 
 TEST_F(SplitDataPlaneTest, ExplainsByThePlaneThatKnowsTheVip) {

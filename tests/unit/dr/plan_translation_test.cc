@@ -98,5 +98,54 @@ TEST(PlanTranslationTest, SchedulerPersistenceAndFallbackBecomeFlags) {
   EXPECT_EQ(entry().idle_timeout, absl::Hours(48));
 }
 
+// Mode Auto: the server behind the real ones stands for this host.
+class AutoTranslationTest : public testing::Test {
+ protected:
+  AutoTranslationTest() {
+    service_.mode = model::Mode::kAuto;
+    service_.protocol = model::Protocol::kTcpAndUdp;
+    service_.addresses.push_back(*net::IpAddress::Parse("fd00::1"));
+    PlanServer host;
+    host.name = "this host";
+    host.this_host = true;
+    host.weight = 50;
+    host.eligibility = model::Eligibility::kAll;
+    host.operational = model::OperationalState::kUp;
+    service_.servers.push_back(host);
+    links_[kThisHostId] = {.local = true};
+  }
+  // "NAME weight" of the usable ones.
+  std::vector<std::string> Usable(const std::string& key) {
+    std::vector<std::string> lines;
+    for (const ServiceEntry& entry : TranslateService(service_, links_, kNow)) {
+      if (entry.Key() != "default/web " + key) continue;
+      for (const ServerEntry& server : entry.servers) {
+        if (!server.usable) continue;
+        lines.push_back(server.name + " " + std::to_string(static_cast<int>(server.weight)));
+      }
+    }
+    return lines;
+  }
+
+  PlanService service_ = Service();
+  ServerLinks links_ = Links();
+};
+
+TEST_F(AutoTranslationTest, ThisHostIsInEveryTcpEntryAndInNoUdpEntry) {
+  EXPECT_THAT(Usable("TCP IPv4"), ElementsAre("srv-1 100", "srv-2 100", "this host 50"));
+  EXPECT_THAT(Usable("TCP IPv6"), ElementsAre("this host 50"));
+  EXPECT_THAT(Usable("UDP IPv4"), ElementsAre("srv-1 100", "srv-2 100"));
+  EXPECT_THAT(Usable("UDP IPv6"), ElementsAre());
+}
+
+TEST_F(AutoTranslationTest, ThisHostTakesWhatNobodyElseDoes) {
+  service_.servers[2].weight = 0;
+  EXPECT_THAT(Usable("TCP IPv4"), ElementsAre("srv-1 100", "srv-2 100", "this host 0"));
+  EXPECT_THAT(Usable("TCP IPv6"), ElementsAre("this host 1"));
+  service_.servers[0].weight = 0;
+  service_.servers[1].operational = model::OperationalState::kDown;
+  EXPECT_THAT(Usable("TCP IPv4"), ElementsAre("srv-1 0", "this host 1"));
+}
+
 }  // namespace
 }  // namespace fairlead::dataplane::dr

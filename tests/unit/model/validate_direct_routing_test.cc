@@ -1,11 +1,14 @@
-// Rules of mode DR.
+// Rules of modes DR and Auto.
 #include <gtest/gtest.h>
 
+#include "pkg/model/server_fit.h"
 #include "tests/unit/model/model_testing.h"
 
 namespace fairlead::model {
 namespace {
 
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 Vip DirectVip(const std::string& ports = "80") {
@@ -73,6 +76,79 @@ TEST(ValidateDirectRoutingTest, AServerNeedsTheVipsPortsAndFamily) {
   vip.inline_servers[0].spec.host_name = "srv.example.com";
   EXPECT_THAT(Lines(Validate(vip)),
               IsError("spec.realServers.list[0].address", "needs the address of srv.example.com"));
+}
+
+Vip AutoVip() {
+  Vip vip = DirectVip();
+  vip.mode = Mode::kAuto;
+  return vip;
+}
+
+TEST(ValidateAutoTest, WhatCannotGoDirectlyIsProxiedAndNoError) {
+  Vip vip = AutoVip();
+  EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
+  vip.protocol = Protocol::kTcpAndUdp;
+  vip.client_address = ClientAddress::kTransparent;
+  vip.inline_servers = {MakeInline("a", "10.0.0.2"), MakeInline("b", "10.0.0.3"),
+                        MakeInline("c", "10.0.0.4")};
+  vip.inline_servers[0].spec.port = 8080;
+  vip.inline_servers[1].spec.host_name = "srv.example.com";
+  vip.inline_servers[2].spec.connections_max = 5;
+  EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
+  vip = AutoVip();
+  vip.inline_servers = {MakeInline("a", "fd00::2")};
+  vip.source = {SourceAddress::Type::kAddress, Address("fd00::9")};
+  vip.fallback = {Fallback::Action::kServer, {Address("10.0.0.9"), 8080}};
+  EXPECT_THAT(Lines(Validate(vip)),
+              IsError("spec.fallback.address", "the source address fd00::9 is not"));
+  vip.fallback.server.address = Address("fd00::8");
+  EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
+}
+
+TEST(ValidateAutoTest, WhatWouldWorkInOneWayOnlyIsRefused) {
+  for (const ClientAddress header :
+       {ClientAddress::kProxyProtocolV1, ClientAddress::kProxyProtocolV2}) {
+    Vip vip = AutoVip();
+    vip.client_address = header;
+    EXPECT_THAT(Lines(Validate(vip)), IsError("spec.clientAddress", "use mode: SNAT"));
+  }
+  Vip vip = AutoVip();
+  vip.source.type = SourceAddress::Type::kVip;
+  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.source.type", "have the VIP too"));
+  vip.source = {SourceAddress::Type::kAddress, vip.addresses[0]};
+  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.source.type", "have the VIP too"));
+  vip = AutoVip();
+  vip.protocol = Protocol::kUdp;
+  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.protocol", "use mode: DR"));
+  vip = AutoVip();
+  vip.ports = Ports("*");
+  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.ports", "list the ports"));
+  vip = AutoVip();
+  vip.scheduler = Scheduler::kWeightedLeastConnections;
+  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.scheduler", "with mode Auto"));
+  vip = AutoVip();
+  vip.connections_max = 10;
+  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.maxConnections", "with mode Auto"));
+  vip = AutoVip();
+  vip.health_check.each_port = true;
+  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.healthCheck.port", "with mode Auto"));
+}
+
+TEST(DirectMisfitTest, IsAReasonWithoutARemedy) {
+  const Vip vip = AutoVip();
+  ServerSpec spec = MakeInline("a", "10.0.0.2").spec;
+  EXPECT_EQ(DirectMisfit(vip, spec), "");
+  spec.port = 8080;
+  EXPECT_EQ(DirectMisfit(vip, spec),
+            "direct routing cannot translate the port to 8080, as the packet reaches the server as "
+            "the client sent it");
+  spec = MakeInline("a", "fd00::2").spec;
+  EXPECT_THAT(DirectMisfit(vip, spec), EndsWith("the families must match"));
+  spec.host_name = "srv.example.com";
+  EXPECT_THAT(DirectMisfit(vip, spec), EndsWith("must be on a network of this host"));
+  spec = MakeInline("a", "10.0.0.2").spec;
+  spec.connections_max = 7;
+  EXPECT_THAT(DirectMisfit(vip, spec), HasSubstr("maxConnections 7"));
 }
 
 TEST(ValidateDirectRoutingTest, AUdpVipIsWarnedOfItsTcpCheck) {

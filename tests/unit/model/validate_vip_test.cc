@@ -80,8 +80,6 @@ TEST(ValidateVipTest, UnknownPresetIsAnError) {
 TEST(ValidateVipTest, LaterFeaturesAreRefusedInWords) {
   const std::string not_yet = "not supported yet in this version: ";
   Vip vip = GoodVip();
-  vip.mode = Mode::kAuto;
-  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.mode", not_yet + "mode Auto"));
   vip = GoodVip();
   vip.protocol = Protocol::kUdp;
   EXPECT_THAT(Lines(Validate(vip)), IsError("spec.protocol", not_yet + "protocol UDP"));
@@ -287,7 +285,7 @@ TEST(ServerMisfitTest, AHostNameNeedsModeSnat) {
   EXPECT_EQ(ServerMisfit(vip, spec), "");
   vip.mode = Mode::kDr;
   EXPECT_THAT(ServerMisfit(vip, spec),
-              HasSubstr("mode DR needs the address of print1.example.com"));
+              HasSubstr("direct routing needs the address of print1.example.com"));
 }
 
 TEST(ValidateRealServerTest, TheMinimumIsBelowTheMaximum) {

@@ -194,12 +194,20 @@ TEST(VipDecoderTest, UnknownWordsHaveASuggestion) {
   EXPECT_THAT(Bad("  clientAddress: true\n"), ElementsAre(HasSubstr("quote it")));
 }
 
+TEST(VipDecoderTest, TheDefaultSchedulerDependsOnTheMode) {
+  const auto scheduler = [](const std::string& mode) {
+    return Good("  mode: " + mode + "\n").scheduler;
+  };
+  EXPECT_EQ(scheduler("SNAT"), model::Scheduler::kWeightedLeastConnections);
+  EXPECT_EQ(scheduler("DR"), model::Scheduler::kMaglev);
+  EXPECT_EQ(scheduler("Auto"), model::Scheduler::kMaglev);
+}
+
 TEST(VipDecoderTest, LaterFeaturesAreRefusedInWords) {
   const auto refused = [](absl::string_view field) {
     return ElementsAre(
         AllOf(HasSubstr(absl::StrCat(field, ": not supported yet in this version"))));
   };
-  EXPECT_THAT(Bad("  mode: Auto\n"), refused("spec.mode"));
   EXPECT_THAT(Bad("  protocol: UDP\n"), refused("spec.protocol"));
   EXPECT_THAT(Bad("  protocol: TCPAndUDP\n"), refused("spec.protocol"));
   EXPECT_THAT(Bad("  advertise: {type: L2, interface: eth0}\n"), refused("spec.advertise.type"));
