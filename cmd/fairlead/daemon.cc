@@ -13,6 +13,7 @@
 #include "pkg/base/log.h"
 #include "pkg/controller/explain.h"
 #include "pkg/controller/metrics.h"
+#include "pkg/doctor/cloud.h"
 #include "pkg/resolver/host_lookup.h"
 #include "pkg/source/file_source.h"
 #include "pkg/telemetry/metrics_writer.h"
@@ -143,11 +144,13 @@ absl::Status Daemon::StartPlane() {
   dr.bpf_directory = options_.bpf_directory;
   dr.state_directory = node_.state_directory;
   dr.takeover = takeover_ != nullptr;
-  if (!options_.dr_allowed) {
-    direct_refusal_ = "--mode-allowed does not allow direct routing on this host";
-    dr.refusal =
-        absl::StrCat(direct_refusal_, "; use mode: SNAT, or start with --mode-allowed snat,dr");
+  const auto cloud = doctor::DetectCloud(doctor::HostTree(""));
+  if (cloud.has_value()) {
+    base::LogInfo("this host is in a cloud", {{"cloud", cloud->name}, {"by", cloud->evidence}});
   }
+  const DirectRefusal refusal = RefuseDirect(options_, cloud);
+  direct_refusal_ = refusal.reason;
+  if (!refusal.reason.empty()) dr.refusal = absl::StrCat(refusal.reason, "; ", refusal.remedy);
   std::error_code unreadable;  // then nothing can be adopted either
   direct_adopted_ = std::filesystem::exists(options_.bpf_directory, unreadable);
   auto dr_plane = DrDataPlane::Create(std::move(dr), clock_);

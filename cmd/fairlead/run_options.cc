@@ -26,7 +26,9 @@ constexpr FlagSpec kRunFlags[] = {
     {"admin", "ADDR:PORT", "admin API and metrics; default the Node object's or 127.0.0.1:9080"},
     {"state-directory", "DIR",
      "what must survive a restart; default the Node object's or /var/lib/fairlead"},
-    {"mode-allowed", "snat[,dr]", "modes that VIPs may use; default snat,dr"},
+    {"mode-allowed", "snat|snat,dr",
+     "modes that VIPs may use (Auto: by both, as far as allowed); default snat,dr, in a cloud "
+     "snat"},
     {"bpf-directory", "DIR", "where mode DR keeps its maps; default /sys/fs/bpf/fairlead"},
     {"takeover", "", "take the listening sockets of the running daemon over, without losing a SYN"},
     {"shutdown-grace", "SECONDS", "time for connections to end after SIGTERM; default 30"},
@@ -50,8 +52,10 @@ absl::StatusOr<base::LogLevel> DecodeLogLevel(const std::string& word) {
   return BadChoice("log-level", word, "debug, info, warning, error");
 }
 
-absl::Status DecodeModes(const std::string& modes, RunOptions* options) {
+absl::Status DecodeModes(const Flags& flags, RunOptions* options) {
+  if (!flags.Has("mode-allowed")) return absl::OkStatus();
   options->dr_allowed = false;
+  const std::string modes = flags.Get("mode-allowed");
   for (const absl::string_view mode : absl::StrSplit(modes, ',')) {
     if (mode == "dr") {
       options->dr_allowed = true;
@@ -113,10 +117,7 @@ absl::StatusOr<RunOptions> DecodeRunOptions(const Flags& flags) {
   }
   if (const absl::Status status = DecodePlaces(flags, &options); !status.ok()) return status;
   if (const absl::Status status = DecodeLog(flags, &options); !status.ok()) return status;
-  if (const absl::Status status = DecodeModes(flags.Get("mode-allowed", "snat,dr"), &options);
-      !status.ok()) {
-    return status;
-  }
+  if (const absl::Status status = DecodeModes(flags, &options); !status.ok()) return status;
   const auto engine = uring::ParseEngine(flags.Get("io-engine", "auto"));
   if (!engine.ok()) {
     return BadChoice("io-engine", flags.Get("io-engine"), "auto, io_uring, epoll");
@@ -133,6 +134,18 @@ absl::StatusOr<RunOptions> DecodeRunOptions(const Flags& flags) {
   options.shutdown_grace = absl::Seconds(*grace);
   options.takeover = flags.Has("takeover");
   return options;
+}
+
+DirectRefusal RefuseDirect(const RunOptions& options, const std::optional<doctor::Cloud>& cloud) {
+  if (options.dr_allowed == true) return {};
+  if (options.dr_allowed == false) {
+    return {"--mode-allowed does not allow direct routing on this host",
+            "use mode: SNAT, or start with --mode-allowed snat,dr"};
+  }
+  if (!cloud.has_value()) return {};
+  return {cloud->WhyNotDirect(),
+          "use mode: SNAT; if this network does carry frames to a VIP, force it by --mode-allowed "
+          "snat,dr"};
 }
 
 NodeSettings SettleNode(const RunOptions& options, const std::optional<model::Node>& node) {

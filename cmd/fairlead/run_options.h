@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "cmd/fairlead/flags.h"
 #include "pkg/base/log.h"
+#include "pkg/doctor/cloud.h"
 #include "pkg/model/node.h"
 #include "pkg/net/endpoint.h"
 #include "pkg/uring/ring.h"
@@ -24,8 +25,8 @@ struct RunOptions {
   uint32_t sessions_max = 0;  // 0 = what the descriptor limit allows
   std::optional<net::Endpoint> admin;
   std::optional<std::string> state_directory;
-  std::string bpf_directory;  // absolute
-  bool dr_allowed = true;
+  std::string bpf_directory;       // absolute
+  std::optional<bool> dr_allowed;  // absent: unless this host is in a cloud
   base::LogLevel log_level = base::LogLevel::kInfo;
   base::LogFormat log_format = base::LogFormat::kText;
   bool takeover = false;
@@ -34,6 +35,13 @@ struct RunOptions {
 
 // Errors (InvalidArgument) name the flag and what it takes.
 absl::StatusOr<RunOptions> DecodeRunOptions(const Flags& flags);
+
+// Why this host takes part in no direct routing, and what to do in mode DR; both empty when it may.
+struct DirectRefusal {
+  std::string reason;
+  std::string remedy;
+};
+DirectRefusal RefuseDirect(const RunOptions& options, const std::optional<doctor::Cloud>& cloud);
 
 // What is in force: flags win over the Node object, which wins over the defaults.
 struct NodeSettings {

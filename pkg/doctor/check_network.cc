@@ -5,6 +5,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "pkg/doctor/cloud.h"
 #include "pkg/doctor/doctor.h"
 
 namespace fairlead::doctor {
@@ -82,6 +83,22 @@ void CheckKubeProxy(const HostTree& tree, Findings& findings) {
 }
 
 }  // namespace
+
+void CheckCloud(const HostTree& tree, const Wanted& wanted, Findings& findings) {
+  const std::optional<Cloud> cloud = DetectCloud(tree);
+  if (!cloud.has_value()) {
+    AddOk(findings, "cloud", "none that is known here");
+  } else if (wanted.direct_routing) {
+    findings.push_back({State::kProblem, "cloud",
+                        absl::StrCat(cloud->WhyNotDirect(), "; VIPs in mode DR are refused"),
+                        "write mode: SNAT; if this network does carry frames to a VIP, force it: "
+                        "fairlead run --mode-allowed snat,dr"});
+  } else {
+    AddOk(findings, "cloud",
+          absl::StrCat(cloud->name, " (", cloud->evidence,
+                       "): mode SNAT and, all by SNAT, mode Auto; mode DR is refused"));
+  }
+}
 
 void CheckNetwork(const HostTree& tree, const Wanted& wanted, Findings& findings) {
   CheckSourcePorts(tree, findings);

@@ -37,6 +37,7 @@ Findings Diagnose(const HostTree& tree, const Probes& probes, const model::Desir
   CheckRights(tree, wanted, findings);
   CheckLimits(tree, wanted, findings);
   CheckNetwork(tree, wanted, findings);
+  CheckCloud(tree, wanted, findings);
   CheckInterfaces(tree, probes, findings);
   CheckVips(tree, probes, wanted, findings);
   CheckClaims(probes, wanted, findings);

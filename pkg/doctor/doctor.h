@@ -28,6 +28,7 @@ void CheckKernel(const HostTree& tree, const Probes& probes, const Wanted& wante
 void CheckRights(const HostTree& tree, const Wanted& wanted, Findings& findings);
 void CheckLimits(const HostTree& tree, const Wanted& wanted, Findings& findings);
 void CheckNetwork(const HostTree& tree, const Wanted& wanted, Findings& findings);
+void CheckCloud(const HostTree& tree, const Wanted& wanted, Findings& findings);
 void CheckInterfaces(const HostTree& tree, const Probes& probes, Findings& findings);
 void CheckVips(const HostTree& tree, const Probes& probes, const Wanted& wanted,
                Findings& findings);

@@ -85,6 +85,7 @@ TEST(RunOptionsTest, RefusesWhatItDoesNotKnow) {
       {{"--bpf-directory", "fairlead"}, "must begin with /"},
       {{"--bpf-directory", ""}, "must begin with /"},
       {{"--mode-allowed", "nat"}, "must be one of snat"},
+      {{"--mode-allowed", ""}, "must be one of snat"},
       {{"--shards", "0"}, "--shards"},
       {{"--log-level", "loud"}, "debug, info, warning, error"},
       {{"--log-format", "xml"}, "text, json"},
@@ -99,6 +100,27 @@ TEST(RunOptionsTest, RefusesWhatItDoesNotKnow) {
     EXPECT_EQ(options.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(options.status().message()), HasSubstr(item.message));
   }
+}
+
+// In a cloud direct routing is refused, unless the flag says otherwise; elsewhere it is allowed,
+// unless the flag does.
+TEST(RunOptionsTest, DirectRoutingDependsOnTheFlagAndTheCloud) {
+  const doctor::Cloud cloud = {"Amazon EC2", "sys_vendor is Amazon EC2"};
+  const auto refusal = [&](std::vector<std::string> arguments,
+                           const std::optional<doctor::Cloud>& where) {
+    const DirectRefusal refused = RefuseDirect(*Decode(std::move(arguments)), where);
+    EXPECT_EQ(refused.reason.empty(), refused.remedy.empty());
+    return refused.reason + "; " + refused.remedy;
+  };
+  EXPECT_EQ(refusal({}, std::nullopt), "; ");
+  EXPECT_EQ(refusal({"--mode-allowed", "snat,dr"}, cloud), "; ");
+  EXPECT_THAT(refusal({}, cloud),
+              HasSubstr("an instance of Amazon EC2 (sys_vendor is Amazon EC2)"));
+  EXPECT_THAT(refusal({}, cloud),
+              HasSubstr("use mode: SNAT; if this network does carry frames to a VIP, force it by "
+                        "--mode-allowed snat,dr"));
+  EXPECT_THAT(refusal({"--mode-allowed", "snat"}, std::nullopt), HasSubstr("--mode-allowed does"));
+  EXPECT_THAT(refusal({"--mode-allowed", "snat"}, cloud), HasSubstr("--mode-allowed does"));
 }
 
 TEST(RunOptionsTest, ConfigIsNeeded) {

@@ -63,7 +63,8 @@ class FabricatedHost {
     std::filesystem::create_symlink(target, link);
   }
 
-  Findings Diagnosed() const { return Diagnose(HostTree(root_), probes, desired); }
+  HostTree tree() const { return HostTree(root_); }
+  Findings Diagnosed() const { return Diagnose(tree(), probes, desired); }
   // The findings about it as "state: seen | fix"; subjects are compared as a whole.
   std::vector<std::string> About(const std::string& subject) const {
     std::vector<std::string> lines;
