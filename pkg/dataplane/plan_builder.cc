@@ -99,6 +99,8 @@ std::string WhyProxied(const ServerContext& context, const model::ServerSpec& sp
                        const ServerCondition& condition, const PlanServer& server) {
   if (!context.inputs.direct_refusal.empty()) return context.inputs.direct_refusal;
   if (std::string misfit = model::DirectMisfit(context.vip, spec); !misfit.empty()) return misfit;
+  // What keeps a check from being made at all says more than that it was not.
+  if (!condition.way_problem.value_or("").empty()) return *condition.way_problem;
   const std::string& said = condition.direct_path_reason;
   switch (condition.direct_path) {
     case model::OperationalState::kDown:
@@ -110,10 +112,8 @@ std::string WhyProxied(const ServerContext& context, const model::ServerSpec& sp
     case model::OperationalState::kUp:
       break;
   }
-  if (!WasForwarded(context) || !condition.way_problem.has_value()) {
-    return "the path check has passed; direct routing prepares its way";
-  }
-  return *condition.way_problem;
+  const bool prepared = WasForwarded(context) && condition.way_problem.has_value();
+  return prepared ? "" : "the path check has passed; direct routing prepares its way";
 }
 
 void DecideWay(const ServerContext& context, const model::ServerSpec& spec,

@@ -109,6 +109,9 @@ TEST_F(PlanBuilderAutoTest, AServerGoesDirectlyInThePlanAfterTheServiceIsForward
 }
 
 TEST_F(PlanBuilderAutoTest, NoWayIsAReason) {
+  condition(1).way_problem = "10.0.0.11 is behind a router";
+  EXPECT_EQ(WayOf(1), "SNAT: 10.0.0.11 is behind a router") << "whether or not it was checked";
+  condition(1).way_problem.reset();
   condition(1).direct_path = OperationalState::kUp;
   Build();
   EXPECT_EQ(WayOf(1), absl::StrCat("SNAT: ", kPrepared)) << "the data plane has not looked yet";
