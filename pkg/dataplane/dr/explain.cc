@@ -76,8 +76,7 @@ void AddDetails(const FlowQuestion& question, Explanation* explanation) {
   for (const PlanServer& server : question.service.servers) {
     if (server.this_host) {
       explanation->details.push_back(
-          absl::StrFormat("%s: weight %g: the share of the proxied servers, as follows",
-                          server.name, server.weight));
+          absl::StrFormat("%s: weight %g: the proxied servers' share", server.name, server.weight));
       continue;
     }
     // A proxied one is the proxy's to explain.

@@ -16,7 +16,6 @@
 namespace fairlead::dataplane::dr {
 namespace {
 
-using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -152,7 +151,7 @@ TEST_F(AutoServiceTest, ExplainFollowsThePacketToTheServerOrUpTheStack) {
   EXPECT_GT(proxied, 20);
   EXPECT_THAT(Explain(20000).details,
               ElementsAre("srv-1 (10.0.0.11): weight 100: may serve",
-                          "this host: weight 100: the share of the proxied servers, as follows"));
+                          "this host: weight 100: the proxied servers' share"));
 }
 
 }  // namespace
