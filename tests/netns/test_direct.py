@@ -112,7 +112,7 @@ class DirectTest(LabCase):
     def test_a_server_that_dies_takes_its_own_connections_alone(self):
         load = Load(self.lab, [(VIP4, 80)], rate=0, long=60)
         time.sleep(1.5)
-        held = {s["name"]: s["connectionsTotal"] for s in self.fairlead.vip_status()["servers"]}
+        held = self.fairlead.server_status("srv3")["connectionsTotal"]
         self.nginx["srv3"].crash()
         self.addCleanup(self.nginx["srv3"].start)
         wait_until(lambda: self.fairlead.server_status("srv3")["health"]["state"] == "Down", 10,
@@ -122,8 +122,11 @@ class DirectTest(LabCase):
         self.figure(report.summary())
         # What comes back before the checks have noticed is refused, and tries again.
         self.assertEqual(set(report.fields["kinds"]) - {"truncated", "refused", "reset"}, set())
-        cut = report.fields["kinds"].get("truncated", 0) + report.fields["kinds"].get("reset", 0)
-        self.assertLessEqual(cut, held["srv3"])
+        kinds = report.fields["kinds"]
+        self.assertLessEqual(kinds.get("truncated", 0), held)
+        # Who comes back while the server dies may get into its accept queue, and is reset with it.
+        handed = self.fairlead.server_status("srv3")["connectionsTotal"]
+        self.assertLessEqual(kinds.get("truncated", 0) + kinds.get("reset", 0), handed)
 
     def test_a_server_without_a_way_is_left_out_and_named(self):
         ghost = {"name": "ghost", "address": "10.2.0.99"}
