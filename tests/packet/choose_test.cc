@@ -1,6 +1,7 @@
 // Who gets a packet: the table of choose.bpf.h, row by row, and the flow table behind it.
 #include <gtest/gtest.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -219,6 +220,19 @@ TEST_F(ChooseTest, APacketOfTheFlowRenewsItsAge) {
   const uint64_t age = Flows()[0] >> bpf::kDrFlowAgeShift & bpf::kDrFlowAgeMask;
   // CLOCK_MONOTONIC_COARSE lags by a tick of up to 10 ms.
   EXPECT_LE((age_now() - age) & bpf::kDrFlowAgeMask, 30u);
+}
+
+TEST_F(ChooseTest, TheClockThatIsKeptFollowsTheKernels) {
+  MakeDirty(kTcp4, 1, 2);
+  const auto behind_ns = [this] {
+    EXPECT_EQ(ServerOf(TcpFrame(TcpFlow(1000), kAck)), 1);
+    return NowNs() - tables().config.clock;
+  };
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_LT(behind_ns(), 100'000'000u);  // ticks are of 10 ms at most
+    ::usleep(150'000);
+    EXPECT_GE(NowNs() - tables().config.clock, 150'000'000u) << "nobody writes it but the program";
+  }
 }
 
 TEST_F(ChooseTest, AFloodOfSynsEvictsNoEstablishedFlow) {
