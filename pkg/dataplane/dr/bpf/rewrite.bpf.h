@@ -13,10 +13,12 @@ INLINE void CountServer(const struct Packet* packet, const struct Choice* choice
   counts->recorded += choice->recorded;
 }
 
-INLINE void CopyMac(__u16 to[3], const __u16 from[3]) {
-  to[0] = from[0];
-  to[1] = from[1];
-  to[2] = from[2];
+// Both MACs, destination first, as they are in the frame and in DrServer. In words, although a
+// frame is aligned to two bytes only: x86-64 and arm64 do not mind, and by halves it takes 1.5 ns
+// more.
+INLINE void WriteMacs(struct Ethernet* ethernet, const struct DrServer* server) {
+  *(__u64*)ethernet = *(const __u64*)server;
+  *(__u32*)&ethernet->source[1] = *(const __u32*)&server->source_mac[1];
 }
 
 INLINE __u32 ArrivalOf(const void* context, enum Hook hook) {
@@ -62,8 +64,7 @@ INLINE int SendTo(void* context, enum Hook hook, const struct Packet* packet,
   const __u32 departure = server->interface;
   const __u16* own_mac = arrival == departure ? server->source_mac : tables.interfaces[arrival].mac;
   if (!EqualMacs(ethernet->destination, own_mac)) return Because(kDrReasonOtherMac, XDP_PASS);
-  CopyMac(ethernet->destination, server->mac);
-  CopyMac(ethernet->source, server->source_mac);
+  WriteMacs(ethernet, server);
   CountServer(packet, choice);
   return Leave(hook, ifindex, departure);
 }
