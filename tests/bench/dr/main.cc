@@ -4,12 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "tests/bench/dr/forwarding.h"
 #include "tests/bench/dr/packet_cost.h"
 
 namespace fairlead::bench {
 namespace {
 
-constexpr char kUsage[] = "usage: bench_dr packets [--rounds N] [--repeat PACKETS]\n";
+constexpr char kUsage[] =
+    "usage: bench_dr packets [--rounds N] [--repeat PACKETS]\n"
+    "       bench_dr forwarding GENERATOR BALANCER kernel|swap|fairlead|fairlead-generic PACKETS\n";
 constexpr int kRefusedByKernel = 77;
 
 [[noreturn]] void Usage() {
@@ -26,26 +29,41 @@ int Print(const absl::StatusOr<std::string>& json) {
   return absl::IsFailedPrecondition(json.status()) ? kRefusedByKernel : 1;
 }
 
-int Packets(const std::vector<std::string>& words) {
+uint32_t ParseCount(const std::string& text) {
+  const auto value = static_cast<uint32_t>(std::strtoul(text.c_str(), nullptr, 10));
+  if (value == 0) Usage();
+  return value;
+}
+
+PacketCostOptions ParsePacketCost(const std::vector<std::string>& words) {
   PacketCostOptions options;
   for (size_t i = 1; i < words.size(); i += 2) {
     if (i + 1 == words.size()) Usage();
-    const auto value = static_cast<uint32_t>(std::strtoul(words[i + 1].c_str(), nullptr, 10));
-    if (value == 0) Usage();
     if (words[i] == "--rounds") {
-      options.rounds = value;
+      options.rounds = ParseCount(words[i + 1]);
     } else if (words[i] == "--repeat") {
-      options.repeat = value;
+      options.repeat = ParseCount(words[i + 1]);
     } else {
       Usage();
     }
   }
-  return Print(MeasurePacketCost(options));
+  return options;
+}
+
+Forwarder ParseForwarder(const std::string& text) {
+  if (text == "kernel") return Forwarder::kKernel;
+  if (text == "swap") return Forwarder::kSwapMacs;
+  if (text == "fairlead") return Forwarder::kFairlead;
+  if (text == "fairlead-generic") return Forwarder::kFairleadGeneric;
+  Usage();
 }
 
 int Main(const std::vector<std::string>& words) {
-  if (!words.empty() && words[0] == "packets") return Packets(words);
-  Usage();
+  if (words.empty()) Usage();
+  if (words[0] == "packets") return Print(MeasurePacketCost(ParsePacketCost(words)));
+  if (words[0] != "forwarding" || words.size() != 5) Usage();
+  return Print(
+      MeasureForwarding({words[1], words[2], ParseForwarder(words[3]), ParseCount(words[4])}));
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ BenchTraffic& Programs::traffic() { return skeleton_->bss->traffic; }
 int Programs::drive() const { return bpf_program__fd(skeleton_->progs.bench_drive); }
 int Programs::return_tx() const { return bpf_program__fd(skeleton_->progs.bench_return); }
 int Programs::swap_macs() const { return bpf_program__fd(skeleton_->progs.bench_swap_macs); }
+int Programs::pass() const { return bpf_program__fd(skeleton_->progs.bench_pass); }
 int Programs::generate() const { return bpf_program__fd(skeleton_->progs.bench_generate); }
 int Programs::sink() const { return bpf_program__fd(skeleton_->progs.bench_sink); }
 

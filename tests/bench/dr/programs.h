@@ -24,6 +24,7 @@ class Programs {
   int drive() const;
   int return_tx() const;
   int swap_macs() const;
+  int pass() const;
   int generate() const;
   int sink() const;
 

@@ -13,5 +13,6 @@ struct BenchTraffic {
   __u32 ports_offset;            // of the transport header; < 64
   __u32 first_client;            // those 4 bytes of the first client, in host order
   __u32 flows_mask;              // flows - 1
+  __u32 header_sum;              // IPv4: of the header's 16-bit words without checksum and client
   __u16 vip_ports[kBenchPorts];  // in network order, taken in turn
 };

@@ -22,6 +22,17 @@ Flow FlowTo(const std::string& vip) {
   return dataplane::dr::MakeFlow(client, 0x8000, vip, PrintPorts().first());
 }
 
+// Of the IPv4 header, as it is in memory; without checksum and client's address.
+uint32_t HeaderSum(const Bytes& frame) {
+  uint32_t sum = 0;
+  for (const size_t word : {0, 1, 2, 3, 4, 8, 9}) {
+    uint16_t value;
+    std::memcpy(&value, &frame[kEthernetBytes + 2 * word], sizeof(value));
+    sum += value;
+  }
+  return sum;
+}
+
 }  // namespace
 
 Bytes TcpTo(const char* vip, uint8_t flags) { return dataplane::dr::TcpFrame(FlowTo(vip), flags); }
@@ -36,6 +47,7 @@ BenchTraffic VaryFlows(const Bytes& frame, uint32_t flows, uint32_t first_client
   traffic.ports_offset = kEthernetBytes + (is_ipv6 ? 40 : 20);
   traffic.first_client = first_client;
   traffic.flows_mask = flows - 1;
+  traffic.header_sum = is_ipv6 ? 0 : HeaderSum(frame);
   const std::vector<uint16_t> ports = PrintPorts().ToPorts();
   for (uint32_t i = 0; i < kBenchPorts; ++i) traffic.vip_ports[i] = htons(ports[i % ports.size()]);
   return traffic;
