@@ -45,6 +45,15 @@ Json HealthToJson(const ServerView& server) {
   return health;
 }
 
+// null where it is not known.
+Json ActiveToJson(bool known, uint64_t connections) { return known ? Json(connections) : Json(); }
+
+Json HandshakesToJson(const dataplane::ServerObservation& counters) {
+  if (!counters.handshakes.has_value()) return nullptr;
+  return {{"watchedTotal", counters.handshakes->watched_total},
+          {"progressedTotal", counters.handshakes->progressed_total}};
+}
+
 Json ServerToJson(const ServerView& server) {
   const dataplane::ServerObservation& counters = server.counters;
   return {{"name", server.name},
@@ -66,7 +75,8 @@ Json ServerToJson(const ServerView& server) {
           {"takes", EligibilityWord(server.eligibility)},
           {"problem", counters.problem},
           {"health", HealthToJson(server)},
-          {"connections", counters.connections_active},
+          {"connections", ActiveToJson(counters.counts_active, counters.connections_active)},
+          {"handshakes", HandshakesToJson(counters)},
           {"connectionsTotal", counters.connections_total},
           {"connectFailuresTotal", counters.connect_failures_total},
           {"sessionsCutTotal", counters.sessions_cut_total},
@@ -113,6 +123,8 @@ Json AddressesToJson(const VipView& vip) {
 Json VipToJson(const VipView& vip) {
   Json servers = Json::array();
   for (const ServerView& server : vip.servers) servers.push_back(ServerToJson(server));
+  const Json connections =
+      ActiveToJson(vip.counters.counts_active, vip.counters.connections_active);
   return {{"namespace", vip.name_space},
           {"name", vip.name},
           {"addresses", AddressesToJson(vip)},
@@ -127,7 +139,7 @@ Json VipToJson(const VipView& vip) {
           {"stale", vip.stale},
           {"problem", vip.problem},
           {"maxConnections", vip.connections_max},
-          {"connections", vip.counters.connections_active},
+          {"connections", connections},
           {"connectionsTotal", vip.counters.connections_total},
           {"connectionsPerSecond", vip.rate.connections_per_second},
           {"bytesFromClientPerSecond", vip.rate.bytes_from_client_per_second},
@@ -235,7 +247,8 @@ Json CommandResultToJson(const controller::SetServerStateResult& result) {
                        {"server", change.server},
                        {"before", model::AdminStateName(change.before)},
                        {"after", model::AdminStateName(change.after)},
-                       {"connections", change.connections_active},
+                       {"connections", ActiveToJson(change.connections_active.has_value(),
+                                                    change.connections_active.value_or(0))},
                        {"deadline", TimeToJson(change.deadline)}});
   }
   return {

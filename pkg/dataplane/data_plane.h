@@ -62,9 +62,19 @@ struct PortObservation {
   uint64_t bytes_to_client_total = 0;
 };
 
+// TCP handshakes that direct routing watched: clients' SYNs that were forwarded, and those of which
+// a further packet of the client's followed. All recorded flows are watched, of others a sample of
+// 1 in 16. The difference stays small while the server answers; a flood of SYNs raises it too.
+struct HandshakesObservation {
+  uint64_t watched_total = 0;
+  uint64_t progressed_total = 0;
+};
+
 struct ServerObservation {
   uint32_t server_id = 0;
   uint64_t connections_active = 0;
+  // false: how many there are is not known (DR, but for services that record every flow).
+  bool counts_active = true;
   uint64_t connections_total = 0;
   uint64_t connect_failures_total = 0;
   uint64_t sessions_cut_total = 0;  // reset by us: unreachable, halt grace, drain deadline
@@ -75,11 +85,13 @@ struct ServerObservation {
   // Why the data plane cannot use the server, whatever its checks say: no way to it (DR). "" = it
   // can.
   std::string problem;
+  std::optional<HandshakesObservation> handshakes;  // DR
 };
 
 struct ServiceObservation {
   uint32_t service_id = 0;
   uint64_t connections_active = 0;
+  bool counts_active = true;       // as for a server
   uint64_t connections_total = 0;  // accepted
   uint64_t queue_length = 0;
   uint64_t retries_total = 0;   // connect attempts after the first

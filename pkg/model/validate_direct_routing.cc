@@ -21,15 +21,6 @@ void CheckWhatOnlyAProxyCanDo(const Vip& vip, FindingCollector& findings) {
 }
 
 void CheckWhatIsNotBuiltYet(const Vip& vip, FindingCollector& findings) {
-  if (vip.scheduler == Scheduler::kWeightedLeastConnections) {
-    findings.Error("spec.scheduler",
-                   NotSupportedYet("scheduler WeightedLeastConnections with mode DR; use Maglev, "
-                                   "WeightedRoundRobin or SourceHash"));
-  }
-  if (vip.connections_max != 0) {
-    findings.Error("spec.maxConnections",
-                   NotSupportedYet("maxConnections with mode DR; remove it or use mode: SNAT"));
-  }
   if (vip.fallback.action == Fallback::Action::kServer) {
     findings.Error("spec.fallback.action",
                    NotSupportedYet("a fallback server with mode DR; use Reset or Drop"));
@@ -37,11 +28,6 @@ void CheckWhatIsNotBuiltYet(const Vip& vip, FindingCollector& findings) {
   if (vip.health_check.each_port) {
     findings.Error("spec.healthCheck.port",
                    NotSupportedYet("port Each with mode DR; name one port to check"));
-  }
-  for (size_t i = 0; i < vip.inline_servers.size(); ++i) {
-    if (vip.inline_servers[i].spec.connections_max == 0) continue;
-    findings.Error(absl::StrCat("spec.realServers.list[", i, "].maxConnections"),
-                   NotSupportedYet("maxConnections with mode DR; remove it or use mode: SNAT"));
   }
 }
 

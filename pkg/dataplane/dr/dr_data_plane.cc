@@ -15,6 +15,7 @@
 #include "pkg/base/errno_status.h"
 #include "pkg/base/log.h"
 #include "pkg/dataplane/dr/explain.h"
+#include "pkg/dataplane/dr/load_writer.h"
 
 namespace fairlead::dataplane::dr {
 namespace {
@@ -298,24 +299,38 @@ PlaneObservation DrDataPlane::Observe() const {
   for (size_t i = 0; reasons.ok() && i < reasons->size(); ++i) {
     observation.packets.push_back({kReasons[i].label, kReasons[i].meaning, (*reasons)[i]});
   }
-  const auto counts = loader_->store().ServerCounts();
-  if (!counts.ok()) return observation;
+  auto servers = loader_->store().ServerCounts();
+  auto handshakes = loader_->store().HandshakeCounts();
+  if (!servers.ok() || !handshakes.ok()) return observation;
+  const Counts counts = {*std::move(servers), *std::move(handshakes)};
   for (const auto& service : plan_->services) {
-    observation.services.push_back(ObserveService(*service, *counts));
+    observation.services.push_back(ObserveService(*service, counts));
   }
   return observation;
 }
 
-ServiceObservation DrDataPlane::ObserveService(
-    const PlanService& service, const std::vector<bpf::DrServerCounts>& counts) const {
+ServiceObservation DrDataPlane::ObserveService(const PlanService& service,
+                                               const Counts& counts) const {
+  const bpf::DrTables& tables = loader_->store().tables();
   ServiceObservation observed;
   observed.service_id = service.id;
+  observed.counts_active = RecordsEveryFlow(service);
+  if (observed.counts_active) {
+    const bpf::DrVipLoad& load = tables.vips[writer_->VipIndex(service.name)];
+    observed.connections_active = ActiveFlows(load.active);
+    observed.rejections_total[static_cast<size_t>(Rejection::kVipLimit)] = load.refused;
+  }
   for (const PlanServer& planned : service.servers) {
     ServerObservation& server = observed.servers.emplace_back();
     server.server_id = planned.id;
     const auto problem = problems_.find(planned.id);
     if (problem != problems_.end()) server.problem = problem->second;
-    const bpf::DrServerCounts& counted = counts[writer_->ServerIndex(service.name, planned.name)];
+    const uint32_t index = writer_->ServerIndex(service.name, planned.name);
+    const bpf::DrServerCounts& counted = counts.servers[index];
+    server.counts_active = observed.counts_active;
+    if (server.counts_active) server.connections_active = ActiveFlows(tables.loads[index].active);
+    server.handshakes = HandshakesObservation{counts.handshakes[index].watched,
+                                              counts.handshakes[index].progressed};
     server.connections_total = counted.flows;
     server.bytes_to_server_total = counted.bytes;
     observed.connections_total += counted.flows;

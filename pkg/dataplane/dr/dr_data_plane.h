@@ -58,6 +58,11 @@ class DrDataPlane final : public DataPlane {
   DrDataPlane(DrOptions options, const base::Clock& clock)
       : options_(std::move(options)), clock_(clock) {}
 
+  struct Counts {  // by server index
+    std::vector<bpf::DrServerCounts> servers;
+    std::vector<bpf::DrHandshakeCounts> handshakes;
+  };
+
   void Run();
   ApplyResult Reconcile() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -67,8 +72,7 @@ class DrDataPlane final : public DataPlane {
   absl::Status WriteInterfaces() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status AttachInterfaces() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteServices(ApplyResult* result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  ServiceObservation ObserveService(const PlanService& service,
-                                    const std::vector<bpf::DrServerCounts>& counts) const
+  ServiceObservation ObserveService(const PlanService& service, const Counts& counts) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const DrOptions options_;

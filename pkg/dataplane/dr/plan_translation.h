@@ -14,6 +14,10 @@ namespace fairlead::dataplane::dr {
 // By PlanServer::id; servers whose way is not known are absent.
 using ServerLinks = std::map<uint32_t, ServerLink>;
 
+// Whether the program records every flow of the service, so that it knows how many run: least
+// connections, weighted round robin, persistence, limits.
+bool RecordsEveryFlow(const PlanService& service);
+
 // One entry for each protocol and address family that the service has. `now` is monotonic: a server
 // whose sessions are cut by then is not usable, and neither is one that is down or has no link.
 std::vector<ServiceEntry> TranslateService(const PlanService& service, const ServerLinks& links,

@@ -25,8 +25,9 @@
 namespace fairlead::dataplane::dr {
 namespace {
 
-constexpr std::array kMapNames = {"tables",  "port_groups", "flows",         "rings",  "bases",
-                                  "devices", "turns",       "server_counts", "reasons"};
+constexpr std::array kMapNames = {"tables",     "port_groups", "flows", "rings",
+                                  "bases",      "devices",     "turns", "server_counts",
+                                  "handshakes", "reasons"};
 constexpr char kSystemBpffs[] = "/sys/fs/bpf";
 constexpr char kLinkPrefix[] = "link-";
 

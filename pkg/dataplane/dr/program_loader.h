@@ -2,7 +2,7 @@
 // pinned in a directory of ours in bpffs; the next process adopts the maps, puts its own program
 // into the links at once, and no packet is missed.
 //
-//   /sys/fs/bpf/fairlead/v1/{tables, flows, rings, ...}    maps of layout version 1
+//   /sys/fs/bpf/fairlead/v2/{tables, flows, rings, ...}    maps of layout version 2
 //                           link-<ifindex>                 one per interface
 //
 // One thread.

@@ -93,9 +93,34 @@ TEST(PlanTranslationTest, SchedulerPersistenceAndFallbackBecomeFlags) {
   service.persistence.ipv4_prefix_length = 24;
   service.persistence.timeout = absl::Hours(48);
   EXPECT_EQ(entry().flags, bpf::kDrServiceDropUnserved | bpf::kDrServiceTracked |
-                               bpf::kDrServiceBySource | bpf::kDrServicePersistent);
+                               bpf::kDrServiceByTurn | bpf::kDrServiceBySource |
+                               bpf::kDrServicePersistent);
   EXPECT_EQ(entry().client_prefix_length, 24);
-  EXPECT_EQ(entry().idle_timeout, absl::Hours(48));
+  EXPECT_EQ(entry().client_timeout, absl::Hours(48));
+  EXPECT_EQ(entry().idle_timeout, service.timeouts.idle);
+}
+
+TEST(PlanTranslationTest, WhatNeedsToKnowEveryFlowRecordsIt) {
+  PlanService service = Service();
+  EXPECT_FALSE(RecordsEveryFlow(service));
+  service.scheduler = model::Scheduler::kSourceHash;
+  EXPECT_FALSE(RecordsEveryFlow(service));
+  service.servers[1].connections_max = 10;
+  service.servers[1].connections_min = 5;
+  EXPECT_TRUE(RecordsEveryFlow(service));
+  ServiceEntry entry = TranslateService(service, Links(), kNow)[0];
+  EXPECT_EQ(entry.flags, bpf::kDrServiceTracked | bpf::kDrServiceBySource);
+  EXPECT_EQ(entry.servers[1].connections_max, 10u);
+  EXPECT_EQ(entry.servers[1].connections_min, 5u);
+  service = Service();
+  service.connections_max = 100;
+  entry = TranslateService(service, Links(), kNow)[0];
+  EXPECT_EQ(entry.flags, bpf::kDrServiceTracked);
+  EXPECT_EQ(entry.connections_max, 100u);
+  service = Service();
+  service.scheduler = model::Scheduler::kWeightedLeastConnections;
+  EXPECT_EQ(TranslateService(service, Links(), kNow)[0].flags,
+            bpf::kDrServiceTracked | bpf::kDrServiceLeastFlows);
 }
 
 }  // namespace

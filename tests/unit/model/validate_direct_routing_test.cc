@@ -17,9 +17,13 @@ Vip DirectVip(const std::string& ports = "80") {
 
 TEST(ValidateDirectRoutingTest, EveryProtocolAndEveryPortMayBeServed) {
   EXPECT_THAT(Lines(Validate(DirectVip())), IsEmpty());
-  for (const Scheduler scheduler : {Scheduler::kSourceHash, Scheduler::kWeightedRoundRobin}) {
+  for (const Scheduler scheduler : {Scheduler::kSourceHash, Scheduler::kWeightedRoundRobin,
+                                    Scheduler::kWeightedLeastConnections}) {
     Vip vip = DirectVip();
     vip.scheduler = scheduler;
+    vip.connections_max = 100;
+    vip.inline_servers = {MakeInline("a", "10.0.0.2")};
+    vip.inline_servers[0].spec.connections_max = 5;
     EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
   }
   Vip vip = DirectVip("*");
@@ -42,22 +46,12 @@ TEST(ValidateDirectRoutingTest, WhatOnlyAProxyCanDoIsRefusedWithTheReason) {
 TEST(ValidateDirectRoutingTest, WhatIsNotBuiltYetIsRefusedInWords) {
   const std::string not_yet = "not supported yet in this version: ";
   Vip vip = DirectVip();
-  vip.scheduler = Scheduler::kWeightedLeastConnections;
-  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.scheduler", not_yet));
-  vip = DirectVip();
-  vip.connections_max = 10;
-  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.maxConnections", not_yet));
-  vip = DirectVip();
   vip.fallback.action = Fallback::Action::kServer;
   vip.fallback.server = {Address("10.0.0.9"), 0};
   EXPECT_THAT(Lines(Validate(vip)), IsError("spec.fallback.action", not_yet));
   vip = DirectVip();
   vip.health_check.each_port = true;
   EXPECT_THAT(Lines(Validate(vip)), IsError("spec.healthCheck.port", not_yet));
-  vip = DirectVip();
-  vip.inline_servers = {MakeInline("a", "10.0.0.2")};
-  vip.inline_servers[0].spec.connections_max = 5;
-  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.realServers.list[0].maxConnections", not_yet));
 }
 
 TEST(ValidateDirectRoutingTest, AServerNeedsTheVipsPortsAndFamily) {

@@ -54,6 +54,15 @@ INLINE int BalanceLaterFragment(struct xdp_md* context, const struct Packet* pac
   return Forward(context, packet, &choice, server);
 }
 
+// Without a server: what the VIP's fallback says.
+INLINE int Refuse(const struct DrService* service, const struct Packet* packet, __u32 refusal) {
+  if (service->flags & kDrServiceDropUnserved) {
+    return Because(refusal ? refusal : kDrReasonUnservedDropped, XDP_DROP);
+  }
+  NoteFirstFragment(packet, kDrFragmentPassed);
+  return Because(refusal ? refusal : kDrReasonUnserved, XDP_PASS);
+}
+
 INLINE int Balance(struct xdp_md* context, const struct Packet* packet,
                    const struct DrVipSlot* vip) {
   if (packet->later_fragment) return BalanceLaterFragment(context, packet);
@@ -67,13 +76,7 @@ INLINE int Balance(struct xdp_md* context, const struct Packet* packet,
   if (!HoldsLease(service, choice.service_index)) return Because(kDrReasonLeaseExpired, XDP_DROP);
   Choose(service, packet, &choice);
   const struct DrServer* server = UsableServer(choice.server);
-  if (!server) {
-    if (service->flags & kDrServiceDropUnserved) {
-      return Because(kDrReasonUnservedDropped, XDP_DROP);
-    }
-    NoteFirstFragment(packet, kDrFragmentPassed);
-    return Because(kDrReasonUnserved, XDP_PASS);
-  }
+  if (!server) return Refuse(service, packet, choice.refusal);
   NoteFirstFragment(packet, choice.server);
   return Forward(context, packet, &choice, server);
 }
