@@ -139,6 +139,7 @@ absl::Status Daemon::StartPlane() {
   snat_ = *std::move(snat_plane);
   dataplane::dr::DrOptions dr;
   dr.bpf_directory = options_.bpf_directory;
+  dr.lease = options_.dr_lease;
   if (!options_.dr_allowed) {
     dr.refusal = "mode DR is not among the modes that --mode-allowed allows on this host";
   }

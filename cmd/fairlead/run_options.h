@@ -25,6 +25,7 @@ struct RunOptions {
   std::optional<net::Endpoint> admin;
   std::optional<std::string> state_directory;
   std::string bpf_directory;  // absolute
+  absl::Duration dr_lease;    // 0 = none
   bool dr_allowed = true;
   base::LogLevel log_level = base::LogLevel::kInfo;
   base::LogFormat log_format = base::LogFormat::kText;

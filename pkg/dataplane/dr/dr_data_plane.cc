@@ -91,6 +91,12 @@ void DrDataPlane::Stop(absl::Duration /*grace*/) {
   base::MutexLock lock(&mutex_);
   stopped_ = true;
   if (loader_ == nullptr) return;
+  if (lease_keeper_ != nullptr) {
+    lease_keeper_.reset();
+    base::LogInfo("VIPs in mode DR are forwarded until the lease runs out, or on by a new process",
+                  {{"lease", absl::FormatDuration(options_.lease)}});
+    return;
+  }
   base::LogInfo("VIPs in mode DR are forwarded on by the kernel",
                 {{"end_it_by", absl::StrCat("rm -r ", options_.bpf_directory)}});
 }
@@ -145,11 +151,17 @@ absl::Status DrDataPlane::Load() {
   if (loader_->adopted()) settled_at_ = clock_.Monotonic() + kSettleTime;
   writer_ = std::move(writer);
   unloaded_ = false;
+  // Before any service has a lease.
+  if (options_.lease > absl::ZeroDuration()) {
+    lease_keeper_ = std::make_unique<LeaseKeeper>(options_.lease);
+    lease_keeper_->Renew(&loader_->store().tables());
+  }
   return absl::OkStatus();
 }
 
 absl::Status DrDataPlane::Unload() {
   if (unloaded_) return absl::OkStatus();
+  lease_keeper_.reset();
   writer_.reset();
   loader_.reset();
   links_.clear();
@@ -277,6 +289,7 @@ void DrDataPlane::WriteServices(ApplyResult* result) {
         });
     for (ServiceEntry& entry : TranslateService(*service, links_, now)) {
       entry.keep_ring = unsettled;
+      if (lease_keeper_ != nullptr) entry.flags |= bpf::kDrServiceLeased;
       entries.push_back(std::move(entry));
       outcome_of.push_back(result->services.size() - 1);
     }

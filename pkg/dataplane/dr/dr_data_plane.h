@@ -23,6 +23,7 @@
 #include "pkg/base/mutex.h"
 #include "pkg/base/unique_fd.h"
 #include "pkg/dataplane/data_plane.h"
+#include "pkg/dataplane/dr/lease_keeper.h"
 #include "pkg/dataplane/dr/map_writer.h"
 #include "pkg/dataplane/dr/neighbour_table.h"
 #include "pkg/dataplane/dr/plan_translation.h"
@@ -34,6 +35,9 @@ namespace fairlead::dataplane::dr {
 struct DrOptions {
   // Below a bpffs; of this daemon alone.
   std::string bpf_directory = "/sys/fs/bpf/fairlead";
+  // Forwarding ends when this process has been frozen or dead for so long (LeaseKeeper says how
+  // long that may be); zero: the kernel forwards on without it.
+  absl::Duration lease;
   // "" = allowed; else why this host does not serve mode DR.
   std::string refusal;
 };
@@ -51,7 +55,7 @@ class DrDataPlane final : public DataPlane {
   absl::StatusOr<Explanation> Explain(const net::Endpoint& client,
                                       const net::Endpoint& vip) const override;
   // Ends this process's part. The kernel forwards on, whatever `grace` is: a restart interrupts
-  // nothing.
+  // nothing. With a lease, until it runs out.
   void Stop(absl::Duration grace) override;
 
  private:
@@ -86,6 +90,7 @@ class DrDataPlane final : public DataPlane {
   std::unique_ptr<NeighbourTable> neighbours_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<ProgramLoader> loader_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<MapWriter> writer_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<LeaseKeeper> lease_keeper_ ABSL_GUARDED_BY(mutex_);  // null without a lease
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   bool unloaded_ ABSL_GUARDED_BY(mutex_) = false;  // nothing of ours is pinned, as we made sure
   ServerLinks links_ ABSL_GUARDED_BY(mutex_);
