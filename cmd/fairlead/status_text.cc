@@ -127,6 +127,9 @@ Verdict JudgeVip(const json& vip) {
     return {Rank::kWarning, "No address",
             absl::StrCat(missing, " is on no interface of this host")};
   }
+  if (const std::string problem = TextOf(vip, "fallbackProblem"); !problem.empty()) {
+    return {Rank::kWarning, "No fallback", absl::StrCat("fallback server: ", problem)};
+  }
   if (taking < servers) {
     return {Rank::kWarning, "Degraded",
             absl::StrCat(servers - taking, " of ", base::Counted(servers, "real server"),

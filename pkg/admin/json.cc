@@ -147,6 +147,7 @@ Json VipToJson(const VipView& vip) {
           {"queue", vip.counters.queue_length},
           {"retriesTotal", vip.counters.retries_total},
           {"fallbackTotal", vip.counters.fallback_total},
+          {"fallbackProblem", vip.counters.fallback_problem},
           {"clientResetsTotal", vip.counters.client_resets_total},
           {"rejections", RejectionsToJson(vip)},
           {"portCounters", PortsToJson(vip)},

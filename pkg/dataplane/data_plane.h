@@ -96,6 +96,8 @@ struct ServiceObservation {
   uint64_t queue_length = 0;
   uint64_t retries_total = 0;   // connect attempts after the first
   uint64_t fallback_total = 0;  // sent to the fallback server
+  // Why the fallback server could not be used (DR); "" = it could, or there is none.
+  std::string fallback_problem;
   uint64_t client_resets_total = 0;
   // Connects from a client's own address (clientAddress: Transparent) that timed out.
   uint64_t transparent_timeouts_total = 0;

@@ -21,10 +21,6 @@ void CheckWhatOnlyAProxyCanDo(const Vip& vip, FindingCollector& findings) {
 }
 
 void CheckWhatIsNotBuiltYet(const Vip& vip, FindingCollector& findings) {
-  if (vip.fallback.action == Fallback::Action::kServer) {
-    findings.Error("spec.fallback.action",
-                   NotSupportedYet("a fallback server with mode DR; use Reset or Drop"));
-  }
   if (vip.health_check.each_port) {
     findings.Error("spec.healthCheck.port",
                    NotSupportedYet("port Each with mode DR; name one port to check"));

@@ -1,4 +1,4 @@
-"""Mode DR: least connections, limits of servers and of the VIP, and who is counted."""
+"""Mode DR: least connections, limits of servers and of the VIP, the fallback server, and who is counted."""
 
 import signal
 import time
@@ -7,7 +7,7 @@ from harness.direct import CLIENT4, VIP4
 from harness.direct_case import DirectCase
 from harness.fairlead import vip
 from harness.load import Load, load_once
-from harness.netns import SERVERS
+from harness.netns import SERVERS, server_address
 from harness.wait import wait_until
 
 
@@ -166,3 +166,37 @@ class DirectLimitsTest(DirectCase):
         self.figure(report.summary())
         self.assert_no_failures(report)
         self.assertGreater(report.long_answers, 500)
+
+    def test_the_fallback_server_serves_while_no_other_does(self):
+        fallback = {"action": "Server", "address": server_address("srv3")}
+        real = ("srv1", "srv2")
+        self.serve(ipv4_vip(real, fallback=fallback), up=2)
+        for scheduler in (None, "WeightedLeastConnections"):
+            if scheduler is not None:
+                self.fairlead.apply("main.yaml",
+                                    ipv4_vip(real, fallback=fallback, scheduler=scheduler))
+            self.assertEqual(set(load_once(self.lab, [(VIP4, 80)], count=50).by_server), set(real))
+            before = self.fairlead.vip_status()["fallbackTotal"]
+            for name in real:
+                self.fairlead.cli("halt", name)
+            wait_until(lambda: self.open() == "srv3", 5, "clients get the fallback server")
+            self.assertEqual(set(load_once(self.lab, [(VIP4, 80)], count=50).by_server), {"srv3"})
+            self.assertGreaterEqual(self.fairlead.vip_status()["fallbackTotal"], before + 51)
+            self.assertIn("new clients get the fallback server", self.explain())
+            for name in real:
+                self.fairlead.cli("online", name)
+            self.wait_up(2)
+            wait_until(lambda: self.open() != "srv3", 5, "clients get the real servers again")
+            self.assertNotIn("srv3", load_once(self.lab, [(VIP4, 80)], count=50).by_server)
+            for made in [made for server, made in self.held if server == "srv3"]:
+                made.sendall(b"GET /who HTTP/1.1\r\nHost: web\r\n\r\n")
+                self.assertIn(b"X-Server: srv3", made.recv(1000))
+            self.close_all()
+
+    def test_a_fallback_server_without_a_way_is_named(self):
+        fallback = {"action": "Server", "address": "192.0.2.1"}
+        self.serve(ipv4_vip(fallback=fallback), up=3)
+        self.assertIn("use mode: SNAT", self.fairlead.vip_status()["fallbackProblem"])
+        self.assertEqual(self.fairlead.vip_status()["problem"], "")
+        self.assertIn("No fallback", self.fairlead.cli("status", "--output", "table")[1])
+        self.open()

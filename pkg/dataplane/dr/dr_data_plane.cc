@@ -191,14 +191,19 @@ void DrDataPlane::ResolveServers() {
   links_.clear();
   problems_.clear();
   for (const auto& service : plan_->services) {
-    for (const PlanServer& server : service->servers) {
-      absl::StatusOr<ServerLink> link = neighbours_->Resolve(server.address);
-      if (link.ok()) {
-        links_[server.id] = *link;
-      } else {
-        problems_[server.id] = std::string(link.status().message());
-      }
+    for (const PlanServer& server : service->servers) Resolve(server.id, server.address);
+    if (service->fallback.action == model::Fallback::Action::kServer) {
+      Resolve(service->id, service->fallback.server.address);
     }
+  }
+}
+
+void DrDataPlane::Resolve(uint32_t id, const net::IpAddress& address) {
+  absl::StatusOr<ServerLink> link = neighbours_->Resolve(address);
+  if (link.ok()) {
+    links_[id] = *link;
+  } else {
+    problems_[id] = std::string(link.status().message());
   }
 }
 
@@ -347,6 +352,13 @@ ServiceObservation DrDataPlane::ObserveService(const PlanService& service,
     server.connections_total = counted.flows;
     server.bytes_to_server_total = counted.bytes;
     observed.connections_total += counted.flows;
+  }
+  if (service.fallback.action == model::Fallback::Action::kServer) {
+    const uint32_t index = writer_->ServerIndex(service.name, kFallbackName);
+    observed.fallback_total = counts.servers[index].flows;
+    observed.connections_total += observed.fallback_total;
+    const auto problem = problems_.find(service.id);
+    if (problem != problems_.end()) observed.fallback_problem = problem->second;
   }
   return observed;
 }

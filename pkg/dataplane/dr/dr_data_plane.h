@@ -71,6 +71,7 @@ class DrDataPlane final : public DataPlane {
   ApplyResult Reconcile() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Unload() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Resolve(uint32_t id, const net::IpAddress& address) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ResolveServers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::map<uint32_t, std::string> WantedInterfaces() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WriteInterfaces() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -94,7 +95,7 @@ class DrDataPlane final : public DataPlane {
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   bool unloaded_ ABSL_GUARDED_BY(mutex_) = false;  // nothing of ours is pinned, as we made sure
   ServerLinks links_ ABSL_GUARDED_BY(mutex_);
-  std::map<uint32_t, std::string> problems_ ABSL_GUARDED_BY(mutex_);    // by PlanServer::id
+  std::map<uint32_t, std::string> problems_ ABSL_GUARDED_BY(mutex_);    // as `links_`
   std::map<uint32_t, std::string> interfaces_ ABSL_GUARDED_BY(mutex_);  // by ifindex, their names
   std::map<std::string, Attachment> attachments_ ABSL_GUARDED_BY(mutex_);
   absl::Duration next_tick_ ABSL_GUARDED_BY(mutex_);

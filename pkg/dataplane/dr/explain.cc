@@ -128,7 +128,23 @@ std::string LeastLoadedServers(const FlowQuestion& question) {
   return absl::StrJoin(names, ", ");
 }
 
-// Why a new flow gets what it gets; `index` is the server that it would have by the ring.
+// 0 = there is none, or it cannot be used.
+uint32_t FallbackIndex(const FlowQuestion& question) {
+  if (question.service.fallback.action != model::Fallback::Action::kServer) return 0;
+  const uint32_t index = question.writer.ServerIndex(question.service.name, kFallbackName);
+  return (question.tables.servers[index].flags & bpf::kDrServerUsable) != 0 ? index : 0;
+}
+
+bool SomeServerIsUsable(const FlowQuestion& question) {
+  return std::any_of(question.service.servers.begin(), question.service.servers.end(),
+                     [&](const PlanServer& server) {
+                       return server.address.family() == question.vip.address.family() &&
+                              server.eligibility == model::Eligibility::kAll &&
+                              question.problems.count(server.id) == 0;
+                     });
+}
+
+// Where a new flow goes and why; 0 = nowhere, or to no server that could be told now.
 struct NewFlow {
   uint32_t index = 0;
   std::string reason;
@@ -141,6 +157,10 @@ NewFlow PlaceNewFlow(const FlowQuestion& question, const bpf::DrService& service
   if (vip.connections_max != 0 && active >= vip.connections_max) {
     return {0, absl::StrCat("the VIP has its maxConnections (", active, " of ", vip.connections_max,
                             "): new connections are refused")};
+  }
+  if (!SomeServerIsUsable(question) && FallbackIndex(question) != 0) {
+    return {FallbackIndex(question),
+            "no real server is usable: new clients get the fallback server"};
   }
   if ((service.flags & bpf::kDrServiceLeastFlows) != 0) {
     const std::string names = LeastLoadedServers(question);
@@ -168,6 +188,23 @@ NewFlow PlaceNewFlow(const FlowQuestion& question, const bpf::DrService& service
   return {0, owner == 0 ? "no real server can take new flows" : "every real server is full"};
 }
 
+// false: there is no such server.
+bool TellServer(const FlowQuestion& question, uint32_t index, const std::string& reason,
+                Explanation* explanation) {
+  if (index == 0) return false;
+  if (const PlanServer* server = FindServer(question, index)) {
+    explanation->server = server->name;
+    explanation->server_endpoint = {server->address, question.vip.port};
+  } else if (index == FallbackIndex(question)) {
+    explanation->server = kFallbackName;
+    explanation->server_endpoint = {question.service.fallback.server.address, question.vip.port};
+  } else {
+    return false;
+  }
+  explanation->reason = reason;
+  return true;
+}
+
 }  // namespace
 
 Explanation ExplainFlow(const FlowQuestion& question) {
@@ -189,23 +226,22 @@ Explanation ExplainFlow(const FlowQuestion& question) {
   const uint64_t hash = HashOf(question, service, by_source);
   const uint64_t flow_hash = HashOf(question, service, false);
   const uint64_t record = by_source ? bpf::DrRecordHash(hash, flow_hash) : flow_hash;
-  const PlanServer* server = FindServer(question, FindRecord(question, record));
-  explanation.reason = "its flow is recorded with this server";
-  if (server == nullptr && (service.flags & bpf::kDrServicePersistent) != 0) {
-    server = FindServer(question, FindRecord(question, hash));
-    if (server != nullptr && IsFull(question.tables.loads[IndexOf(question, *server)])) {
-      server = nullptr;
-    }
-    explanation.reason = "the client is recorded with this server (persistence)";
+  const uint32_t recorded = FindRecord(question, record);
+  if (TellServer(question, recorded, "its flow is recorded with this server", &explanation)) {
+    return explanation;
   }
-  if (server == nullptr) {
-    NewFlow flow = PlaceNewFlow(question, service, ring, bpf::DrRingSlot(hash, service.ring_mask));
-    server = FindServer(question, flow.index);
+  if ((service.flags & bpf::kDrServicePersistent) != 0) {
+    const uint32_t clients = FindRecord(question, hash);
+    if (!IsFull(question.tables.loads[clients]) &&
+        TellServer(question, clients, "the client is recorded with this server (persistence)",
+                   &explanation)) {
+      return explanation;
+    }
+  }
+  NewFlow flow = PlaceNewFlow(question, service, ring, bpf::DrRingSlot(hash, service.ring_mask));
+  if (!TellServer(question, flow.index, flow.reason, &explanation)) {
     explanation.reason = std::move(flow.reason);
   }
-  if (server == nullptr) return explanation;
-  explanation.server = server->name;
-  explanation.server_endpoint = {server->address, question.vip.port};
   return explanation;
 }
 

@@ -77,6 +77,24 @@ ServerEntry TranslateServer(const PlanServer& server, const ServerLinks& links,
   return entry;
 }
 
+void AddFallback(const PlanService& service, const ServerLinks& links, ServiceEntry* entry) {
+  const model::Fallback& fallback = service.fallback;
+  if (fallback.action != model::Fallback::Action::kServer) return;
+  if (fallback.server.address.family() != entry->family) return;
+  const bool needed =
+      std::none_of(entry->servers.begin(), entry->servers.end(),
+                   [](const ServerEntry& server) { return server.usable && server.weight > 0; });
+  ServerEntry server;
+  server.name = kFallbackName;
+  server.weight = needed ? 1 : 0;
+  const auto link = links.find(service.id);
+  if (link != links.end()) {
+    server.usable = true;
+    server.link = link->second;
+  }
+  entry->servers.push_back(std::move(server));
+}
+
 }  // namespace
 
 bool RecordsEveryFlow(const PlanService& service) {
@@ -106,6 +124,7 @@ std::vector<ServiceEntry> TranslateService(const PlanService& service, const Ser
         if (server.address.family() != family) continue;
         entry.servers.push_back(TranslateServer(server, links, now));
       }
+      AddFallback(service, links, &entry);
       entries.push_back(std::move(entry));
     }
   }

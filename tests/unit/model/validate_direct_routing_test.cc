@@ -46,10 +46,6 @@ TEST(ValidateDirectRoutingTest, WhatOnlyAProxyCanDoIsRefusedWithTheReason) {
 TEST(ValidateDirectRoutingTest, WhatIsNotBuiltYetIsRefusedInWords) {
   const std::string not_yet = "not supported yet in this version: ";
   Vip vip = DirectVip();
-  vip.fallback.action = Fallback::Action::kServer;
-  vip.fallback.server = {Address("10.0.0.9"), 0};
-  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.fallback.action", not_yet));
-  vip = DirectVip();
   vip.health_check.each_port = true;
   EXPECT_THAT(Lines(Validate(vip)), IsError("spec.healthCheck.port", not_yet));
 }
@@ -67,6 +63,19 @@ TEST(ValidateDirectRoutingTest, AServerNeedsTheVipsPortsAndFamily) {
   vip.inline_servers[0].spec.host_name = "srv.example.com";
   EXPECT_THAT(Lines(Validate(vip)),
               IsError("spec.realServers.list[0].address", "needs the address of srv.example.com"));
+}
+
+TEST(ValidateDirectRoutingTest, TheFallbackServerHasTheVipsPortsAndFamily) {
+  Vip vip = DirectVip();
+  vip.fallback.action = Fallback::Action::kServer;
+  vip.fallback.server = {Address("10.0.0.9"), 0};
+  EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
+  vip.fallback.server.port = 8080;
+  EXPECT_THAT(Lines(Validate(vip)),
+              IsError("spec.fallback.address", "cannot translate the port to 8080"));
+  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.fallback.address", "use mode: SNAT"));
+  vip.fallback.server = {Address("fd00::9"), 0};
+  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.fallback.address", "families must match"));
 }
 
 TEST(ValidateDirectRoutingTest, AUdpVipIsWarnedOfItsTcpCheck) {
