@@ -144,6 +144,7 @@ absl::Status Daemon::StartPlane() {
   dr.bpf_directory = options_.bpf_directory;
   dr.state_directory = node_.state_directory;
   dr.takeover = takeover_ != nullptr;
+  dr.lease = options_.dr_lease;
   const auto cloud = doctor::DetectCloud(doctor::HostTree(""));
   if (cloud.has_value()) {
     base::LogInfo("this host is in a cloud", {{"cloud", cloud->name}, {"by", cloud->evidence}});

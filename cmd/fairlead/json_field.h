@@ -26,6 +26,12 @@ inline uint64_t CountOf(const nlohmann::json& object, const char* name) {
   return found->is_number_unsigned() || found->get<int64_t>() >= 0 ? found->get<uint64_t>() : 0;
 }
 
+// Not known: null.
+inline bool IsNull(const nlohmann::json& object, const char* name) {
+  const auto found = object.is_object() ? object.find(name) : object.end();
+  return found != object.end() && found->is_null();
+}
+
 inline bool FlagOf(const nlohmann::json& object, const char* name) {
   const auto found = object.is_object() ? object.find(name) : object.end();
   return found != object.end() && found->is_boolean() && found->get<bool>();

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "cmd/fairlead/admin_address.h"
+#include "pkg/dataplane/dr/lease_keeper.h"
 #include "pkg/model/suggestion.h"
 
 namespace fairlead::cmd {
@@ -30,6 +31,9 @@ constexpr FlagSpec kRunFlags[] = {
      "modes that VIPs may use (Auto: by both, as far as allowed); default snat,dr, in a cloud "
      "snat"},
     {"bpf-directory", "DIR", "where mode DR keeps its maps; default /sys/fs/bpf/fairlead"},
+    {"dr-lease", "DURATION",
+     "mode DR: end forwarding when this process has been frozen or dead for so long (250ms to 1h); "
+     "default 0: the kernel forwards on without it"},
     {"takeover", "", "take the listening sockets of the running daemon over, without losing a SYN"},
     {"shutdown-grace", "SECONDS", "time for connections to end after SIGTERM; default 30"},
     {"log-format", "text|json", "default text"},
@@ -93,6 +97,20 @@ absl::Status DecodePlaces(const Flags& flags, RunOptions* options) {
   return absl::OkStatus();
 }
 
+absl::Status DecodeLease(const Flags& flags, RunOptions* options) {
+  using dataplane::dr::LeaseKeeper;
+  const std::string text = flags.Get("dr-lease", "0");
+  absl::Duration& lease = options->dr_lease;
+  const bool valid = absl::ParseDuration(text, &lease) &&
+                     (lease == absl::ZeroDuration() ||
+                      (lease >= LeaseKeeper::kShortest && lease <= LeaseKeeper::kLongest));
+  if (valid) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--dr-lease ", model::Quoted(text), " must be 0, or a duration from ",
+                   absl::FormatDuration(LeaseKeeper::kShortest), " to ",
+                   absl::FormatDuration(LeaseKeeper::kLongest), " with its unit, as 500ms or 3s"));
+}
+
 absl::Status DecodeLog(const Flags& flags, RunOptions* options) {
   const auto level = DecodeLogLevel(flags.Get("log-level", "info"));
   if (!level.ok()) return level.status();
@@ -118,6 +136,7 @@ absl::StatusOr<RunOptions> DecodeRunOptions(const Flags& flags) {
   if (const absl::Status status = DecodePlaces(flags, &options); !status.ok()) return status;
   if (const absl::Status status = DecodeLog(flags, &options); !status.ok()) return status;
   if (const absl::Status status = DecodeModes(flags, &options); !status.ok()) return status;
+  if (const absl::Status status = DecodeLease(flags, &options); !status.ok()) return status;
   const auto engine = uring::ParseEngine(flags.Get("io-engine", "auto"));
   if (!engine.ok()) {
     return BadChoice("io-engine", flags.Get("io-engine"), "auto, io_uring, epoll");

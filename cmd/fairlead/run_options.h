@@ -26,6 +26,7 @@ struct RunOptions {
   std::optional<net::Endpoint> admin;
   std::optional<std::string> state_directory;
   std::string bpf_directory;       // absolute
+  absl::Duration dr_lease;         // 0 = none
   std::optional<bool> dr_allowed;  // absent: unless this host is in a cloud
   base::LogLevel log_level = base::LogLevel::kInfo;
   base::LogFormat log_format = base::LogFormat::kText;

@@ -43,6 +43,7 @@ struct Progress {
 // Where the changed servers are now, from the status.
 Progress Observe(const json& status, const Changed& changed, bool online) {
   uint64_t connections = 0;
+  bool connections_known = true;
   size_t found = 0;
   size_t serving = 0;
   absl::Time deadline = absl::InfinitePast();
@@ -53,6 +54,7 @@ Progress Observe(const json& status, const Changed& changed, bool online) {
       if (!changed.contains({name, TextOf(server, "name")})) continue;
       ++found;
       connections += CountOf(server, "connections");
+      connections_known &= !IsNull(server, "connections");
       deadline = std::max(deadline, TimeOf(server, "deadline"));
       serving += TextOf(server, "takes") != "None";
       health = TextOf(ObjectOf(server, "health"), "reason");
@@ -66,9 +68,11 @@ Progress Observe(const json& status, const Changed& changed, bool online) {
                                      "; health: ", health);
     return progress;
   }
-  progress.done = connections == 0;
-  progress.sentence = absl::StrCat(base::Counted(connections, "connection"), " left");
   const absl::Time now = absl::Now();
+  progress.done = connections_known ? connections == 0 : deadline <= now;
+  progress.sentence = connections_known
+                          ? absl::StrCat(base::Counted(connections, "connection"), " left")
+                          : "how many connections are left is not known (mode DR)";
   if (deadline > now) {
     absl::StrAppend(&progress.sentence, ", deadline ",
                     ShortTime(deadline, now, absl::LocalTimeZone()), " (in ",

@@ -48,8 +48,15 @@ std::string Age(absl::Time since, absl::Time now) {
   return since == absl::InfinitePast() ? "" : ShortDuration(now - since);
 }
 
+// "-" where how many there are is not known.
+std::string ConnectionsText(const json& object) {
+  return IsNull(object, "connections") ? "-" : absl::StrCat(CountOf(object, "connections"));
+}
+
 std::string DrainText(const json& server, const StatusTextOptions& options) {
-  std::string text = absl::StrCat(CountOf(server, "connections"), " left");
+  std::string text = IsNull(server, "connections")
+                         ? "connections not known"
+                         : absl::StrCat(CountOf(server, "connections"), " left");
   const absl::Time deadline = TimeOf(server, "deadline");
   if (deadline == absl::InfinitePast()) return text;
   if (deadline <= options.now) return absl::StrCat(text, ", deadline passed");
@@ -125,6 +132,9 @@ Verdict JudgeVip(const json& vip) {
   }
   if (const std::string problem = TextOf(vip, "arpProblem"); !problem.empty()) {
     return {Rank::kWarning, "ARP problem", problem};
+  }
+  if (const std::string problem = TextOf(vip, "fallbackProblem"); !problem.empty()) {
+    return {Rank::kWarning, "No fallback", absl::StrCat("fallback server: ", problem)};
   }
   if (taking < servers) {
     return {Rank::kWarning, "Degraded",
@@ -208,7 +218,7 @@ std::string VipTable(const std::vector<VipRow>& rows, const StatusTextOptions& o
         {AddressesText(*vip)},
         {TextOf(*vip, "ports")},
         {absl::StrCat(CountTaking(*vip), "/", ListOf(*vip, "servers").size())},
-        {absl::StrCat(CountOf(*vip, "connections"))},
+        {ConnectionsText(*vip)},
         {RateText(*vip, "connectionsPerSecond")},
         {absl::StrCat(CountOf(*vip, "queue"))},
         {absl::StrCat(rejected), rejected == 0 ? Style::kPlain : Style::kWarning}};
@@ -308,7 +318,7 @@ std::string ServerTable(const std::vector<ServerRow>& rows, const StatusTextOpti
                                {VipName(*vip)},
                                {ServerAddress(*server)},
                                {WeightText(*server)},
-                               {absl::StrCat(CountOf(*server, "connections"))},
+                               {ConnectionsText(*server)},
                                {Age(since, options.now)}};
     if (ways) cells.push_back({TextOf(*server, "way")});
     if (wide) {

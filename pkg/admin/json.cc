@@ -59,6 +59,15 @@ Json PathToJson(const ServerView& server) {
           {"mac", way.has_value() ? net::MacText(way->mac) : ""}};
 }
 
+// null where it is not known.
+Json ActiveToJson(bool known, uint64_t connections) { return known ? Json(connections) : Json(); }
+
+Json HandshakesToJson(const dataplane::ServerObservation& counters) {
+  if (!counters.handshakes.has_value()) return nullptr;
+  return {{"watchedTotal", counters.handshakes->watched_total},
+          {"progressedTotal", counters.handshakes->progressed_total}};
+}
+
 Json ServerToJson(const ServerView& server) {
   const dataplane::ServerObservation& counters = server.counters;
   return {{"name", server.name},
@@ -84,7 +93,8 @@ Json ServerToJson(const ServerView& server) {
           {"health", HealthToJson(server)},
           {"directPath", PathToJson(server)},
           {"arpProblem", server.arp_problem},
-          {"connections", counters.connections_active},
+          {"connections", ActiveToJson(counters.counts_active, counters.connections_active)},
+          {"handshakes", HandshakesToJson(counters)},
           {"connectionsTotal", counters.connections_total},
           {"connectFailuresTotal", counters.connect_failures_total},
           {"sessionsCutTotal", counters.sessions_cut_total},
@@ -131,6 +141,8 @@ Json AddressesToJson(const VipView& vip) {
 Json VipToJson(const VipView& vip) {
   Json servers = Json::array();
   for (const ServerView& server : vip.servers) servers.push_back(ServerToJson(server));
+  const Json connections =
+      ActiveToJson(vip.counters.counts_active, vip.counters.connections_active);
   return {{"namespace", vip.name_space},
           {"name", vip.name},
           {"addresses", AddressesToJson(vip)},
@@ -146,7 +158,7 @@ Json VipToJson(const VipView& vip) {
           {"problem", vip.problem},
           {"arpProblem", vip.arp_problem},
           {"maxConnections", vip.connections_max},
-          {"connections", vip.counters.connections_active},
+          {"connections", connections},
           {"connectionsTotal", vip.counters.connections_total},
           {"connectionsPerSecond", vip.rate.connections_per_second},
           {"bytesFromClientPerSecond", vip.rate.bytes_from_client_per_second},
@@ -154,6 +166,7 @@ Json VipToJson(const VipView& vip) {
           {"queue", vip.counters.queue_length},
           {"retriesTotal", vip.counters.retries_total},
           {"fallbackTotal", vip.counters.fallback_total},
+          {"fallbackProblem", vip.counters.fallback_problem},
           {"clientResetsTotal", vip.counters.client_resets_total},
           {"rejections", RejectionsToJson(vip)},
           {"portCounters", PortsToJson(vip)},
@@ -257,7 +270,8 @@ Json CommandResultToJson(const controller::SetServerStateResult& result) {
                        {"server", change.server},
                        {"before", model::AdminStateName(change.before)},
                        {"after", model::AdminStateName(change.after)},
-                       {"connections", change.connections_active},
+                       {"connections", ActiveToJson(change.connections_active.has_value(),
+                                                    change.connections_active.value_or(0))},
                        {"deadline", TimeToJson(change.deadline)}});
   }
   return {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct ServerStateChange {
   std::string server;
   model::AdminState before = model::AdminState::kOnline;
   model::AdminState after = model::AdminState::kOnline;
-  uint64_t connections_active = 0;
+  std::optional<uint64_t> connections_active;  // absent: not known (DR)
   absl::Time deadline = absl::InfiniteFuture();
 };
 

@@ -36,11 +36,13 @@ struct VipFamily {
   MetricType type;
   const char* help;
   uint64_t (*value)(const VipView& vip);
+  bool (*has_sample)(const VipView& vip) = [](const VipView&) { return true; };
 };
 
 constexpr VipFamily kVipFamilies[] = {
     {"fairlead_vip_connections", MetricType::kGauge, "Connections of clients now.",
-     [](const VipView& vip) { return vip.counters.connections_active; }},
+     [](const VipView& vip) { return vip.counters.connections_active; },
+     [](const VipView& vip) { return vip.counters.counts_active; }},
     {"fairlead_vip_connections_total", MetricType::kCounter, "Connections accepted from clients.",
      [](const VipView& vip) { return vip.counters.connections_total; }},
     {"fairlead_vip_queue_length", MetricType::kGauge,
@@ -74,6 +76,7 @@ struct ServerFamily {
   MetricType type;
   const char* help;
   uint64_t (*value)(const ServerView& server);
+  bool (*has_sample)(const ServerView& server) = [](const ServerView&) { return true; };
 };
 
 constexpr ServerFamily kServerFamilies[] = {
@@ -85,7 +88,8 @@ constexpr ServerFamily kServerFamilies[] = {
      "1 when clients' packets go to the real server directly (DR), 0 by the proxy (SNAT).",
      [](const ServerView& server) { return uint64_t{server.way == dataplane::Way::kDirect}; }},
     {"fairlead_server_connections", MetricType::kGauge, "Connections to the real server now.",
-     [](const ServerView& server) { return server.counters.connections_active; }},
+     [](const ServerView& server) { return server.counters.connections_active; },
+     [](const ServerView& server) { return server.counters.counts_active; }},
     {"fairlead_server_max_connections", MetricType::kGauge,
      "Limit of connections of the real server; 0 = unlimited.",
      [](const ServerView& server) { return uint64_t{server.connections_max}; }},
@@ -109,6 +113,14 @@ constexpr ServerFamily kServerFamilies[] = {
     {"fairlead_server_received_bytes_total", MetricType::kCounter,
      "Bytes received from the real server.",
      [](const ServerView& server) { return server.counters.bytes_from_server_total; }},
+    {"fairlead_server_handshakes_watched_total", MetricType::kCounter,
+     "Mode DR: handshakes that were watched (SYNs; a sample where not every flow is recorded).",
+     [](const ServerView& server) { return server.counters.handshakes->watched_total; },
+     [](const ServerView& server) { return server.counters.handshakes.has_value(); }},
+    {"fairlead_server_handshakes_progressed_total", MetricType::kCounter,
+     "Mode DR: of the handshakes that were watched, those that a packet of the client's followed.",
+     [](const ServerView& server) { return server.counters.handshakes->progressed_total; },
+     [](const ServerView& server) { return server.counters.handshakes.has_value(); }},
     {"fairlead_server_probes_total", MetricType::kCounter, "Health checks run.",
      [](const ServerView& server) { return server.probes_total; }},
     {"fairlead_server_probe_failures_total", MetricType::kCounter, "Health checks that failed.",
@@ -318,6 +330,7 @@ void WriteServers(const ControlView& view, MetricsWriter* writer) {
     writer->Family(family.name, family.type, family.help);
     for (const VipView& vip : view.vips) {
       for (const ServerView& server : vip.servers) {
+        if (!family.has_sample(server)) continue;
         writer->Sample(ServerLabels(vip, server), family.value(server));
       }
     }
@@ -350,7 +363,9 @@ void WriteServers(const ControlView& view, MetricsWriter* writer) {
 void WriteMetrics(const ControlView& view, MetricsDetail detail, MetricsWriter* writer) {
   for (const VipFamily& family : kVipFamilies) {
     writer->Family(family.name, family.type, family.help);
-    for (const VipView& vip : view.vips) writer->Sample(VipLabels(vip), family.value(vip));
+    for (const VipView& vip : view.vips) {
+      if (family.has_sample(vip)) writer->Sample(VipLabels(vip), family.value(vip));
+    }
   }
   WriteVipServers(view, writer);
   WriteAddresses(view, writer);

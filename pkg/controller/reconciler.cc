@@ -338,7 +338,9 @@ absl::StatusOr<SetServerStateResult> Reconciler::SetState(const SetServerState& 
     lines.push_back(absl::StrCat("real server ", change.server, " of VIP ", change.vip, ": ",
                                  model::AdminStateName(change.before), " -> ",
                                  model::AdminStateName(change.after), ", ",
-                                 base::Counted(change.connections_active, "connection")));
+                                 change.connections_active.has_value()
+                                     ? base::Counted(*change.connections_active, "connection")
+                                     : "connections not known"));
     if (!AnyServerOnline(key.first)) {
       lines.push_back(absl::StrCat("attention: no real server of VIP ", key.first,
                                    " is Online and healthy now: new clients are not served"));
@@ -421,7 +423,8 @@ ServerStateChange Reconciler::Describe(const ServerKey& key) const {
   for (const VipView& vip : view->vips) {
     if (vip.QualifiedName() != key.first) continue;
     for (const ServerView& server : vip.servers) {
-      if (server.name == key.second) change.connections_active = server.counters.connections_active;
+      if (server.name != key.second || !server.counters.counts_active) continue;
+      change.connections_active = server.counters.connections_active;
     }
   }
   for (const model::Vip& vip : desired_->vips) {

@@ -78,9 +78,19 @@ struct DirectPath {
   friend bool operator==(const DirectPath&, const DirectPath&) = default;
 };
 
+// TCP handshakes that direct routing watched: clients' SYNs that were forwarded, and those of which
+// a further packet of the client's followed. All recorded flows are watched, of others a sample of
+// 1 in 16. The difference stays small while the server answers; a flood of SYNs raises it too.
+struct HandshakesObservation {
+  uint64_t watched_total = 0;
+  uint64_t progressed_total = 0;
+};
+
 struct ServerObservation {
   uint32_t server_id = 0;
   uint64_t connections_active = 0;
+  // false: how many there are is not known (DR, but for services that record every flow).
+  bool counts_active = true;
   uint64_t connections_total = 0;
   uint64_t connect_failures_total = 0;
   uint64_t sessions_cut_total = 0;  // reset by us: unreachable, halt grace, drain deadline
@@ -94,15 +104,19 @@ struct ServerObservation {
   std::optional<DirectPath> direct_path;  // DR: absent while it is not known
   // What direct routing lacks on the way to the server; "" = nothing; absent: it has not looked.
   std::optional<std::string> way_problem;
+  std::optional<HandshakesObservation> handshakes;  // DR
 };
 
 struct ServiceObservation {
   uint32_t service_id = 0;
   uint64_t connections_active = 0;
+  bool counts_active = true;       // as for a server
   uint64_t connections_total = 0;  // accepted
   uint64_t queue_length = 0;
   uint64_t retries_total = 0;   // connect attempts after the first
   uint64_t fallback_total = 0;  // sent to the fallback server
+  // Why the fallback server could not be used (DR); "" = it could, or there is none.
+  std::string fallback_problem;
   uint64_t client_resets_total = 0;
   // Connects from a client's own address (clientAddress: Transparent) that timed out.
   uint64_t transparent_timeouts_total = 0;

@@ -17,6 +17,8 @@ void Append(std::vector<T> from, std::vector<T>* to) {
 }
 
 void AddServer(ServerObservation from, ServerObservation* to) {
+  to->counts_active = to->counts_active && from.counts_active;
+  to->handshakes = from.handshakes;
   to->connections_active += from.connections_active;
   to->connections_total += from.connections_total;
   to->bytes_to_server_total += from.bytes_to_server_total;
@@ -36,7 +38,22 @@ void RemoveThisHost(ServiceObservation* service) {
   });
 }
 
+// Of a proxied server the direct connections are those from before, which nobody counts.
+void CountDirectOnesAlone(const PlanService& whole, ServiceObservation* direct) {
+  bool all_counted = true;
+  for (ServerObservation& server : direct->servers) {
+    const auto planned =
+        std::find_if(whole.servers.begin(), whole.servers.end(),
+                     [&](const PlanServer& candidate) { return candidate.id == server.server_id; });
+    const bool is_direct = planned != whole.servers.end() && planned->way == Way::kDirect;
+    server.counts_active = server.counts_active || !is_direct;
+    all_counted = all_counted && server.counts_active;
+  }
+  direct->counts_active = all_counted;
+}
+
 void AddService(ServiceObservation from, ServiceObservation* to) {
+  to->counts_active = to->counts_active && from.counts_active;
   to->connections_active += from.connections_active;
   to->connections_total += from.connections_total;
   absl::flat_hash_map<uint32_t, size_t> places;
@@ -111,8 +128,10 @@ PlaneObservation SplitDataPlane::Observe() const {
   }
   base::MutexLock lock(&mutex_);
   for (ServiceObservation& service : dr.services) {
-    if (halves_.count(service.service_id) != 0) {
+    const auto halves = halves_.find(service.service_id);
+    if (halves != halves_.end()) {
       RemoveThisHost(&service);
+      CountDirectOnesAlone(*halves->second.whole, &service);
       // Without a way for direct routing a server is proxied.
       for (ServerObservation& server : service.servers) server.problem.clear();
     }

@@ -47,36 +47,26 @@ void CheckWhatBothWaysShare(const Vip& vip, FindingCollector& findings) {
   }
 }
 
-void CheckFallbackServer(const Vip& vip, FindingCollector& findings) {
-  if (vip.fallback.action != Fallback::Action::kServer) return;
-  findings.Error("spec.fallback.action",
-                 NotSupportedYet("a fallback server with mode DR; use Reset or Drop"));
+// The program counts its own flows and the proxy its own: nobody counts both.
+void CheckWhatCountsConnections(const Vip& vip, FindingCollector& findings) {
+  if (vip.scheduler == Scheduler::kWeightedLeastConnections) {
+    findings.Error("spec.scheduler",
+                   NotSupportedYet("scheduler WeightedLeastConnections with mode Auto; use Maglev, "
+                                   "WeightedRoundRobin or SourceHash"));
+  }
+  if (vip.connections_max != 0) {
+    findings.Error("spec.maxConnections",
+                   NotSupportedYet("maxConnections with mode Auto; remove it, or use mode: SNAT or "
+                                   "DR"));
+  }
 }
 
 void CheckWhatIsNotBuiltYet(const Vip& vip, FindingCollector& findings) {
   const std::string with_mode = absl::StrCat(" with mode ", ModeName(vip.mode));
-  if (vip.scheduler == Scheduler::kWeightedLeastConnections) {
-    findings.Error("spec.scheduler",
-                   NotSupportedYet(absl::StrCat("scheduler WeightedLeastConnections", with_mode,
-                                                "; use Maglev, WeightedRoundRobin or SourceHash")));
-  }
-  if (vip.connections_max != 0) {
-    findings.Error("spec.maxConnections",
-                   NotSupportedYet(
-                       absl::StrCat("maxConnections", with_mode, "; remove it or use mode: SNAT")));
-  }
   if (vip.health_check.each_port) {
     findings.Error(
         "spec.healthCheck.port",
         NotSupportedYet(absl::StrCat("port Each", with_mode, "; name one port to check")));
-  }
-}
-
-void CheckLimitsOfServers(const Vip& vip, FindingCollector& findings) {
-  for (size_t i = 0; i < vip.inline_servers.size(); ++i) {
-    if (vip.inline_servers[i].spec.connections_max == 0) continue;
-    findings.Error(absl::StrCat("spec.realServers.list[", i, "].maxConnections"),
-                   NotSupportedYet("maxConnections with mode DR; remove it or use mode: SNAT"));
   }
 }
 
@@ -105,12 +95,11 @@ void CheckDirectRouting(const Vip& vip, FindingCollector& findings) {
       return;
     case Mode::kDr:
       CheckWhatOnlyAProxyCanDo(vip, findings);
-      CheckFallbackServer(vip, findings);
-      CheckLimitsOfServers(vip, findings);
       CheckWhatIsChecked(vip, findings);
       break;
     case Mode::kAuto:
       CheckWhatBothWaysShare(vip, findings);
+      CheckWhatCountsConnections(vip, findings);
       break;
   }
   CheckWhatIsNotBuiltYet(vip, findings);

@@ -177,12 +177,6 @@ void WarnOfUnused(DesiredState& state, const ServerIndex& index) {
       matched.insert(server);
       std::string reason = UnusedReason(vip, *server);
       has_server = has_server || reason.empty();
-      if (reason.empty() && vip.mode == Mode::kDr && server->spec.connections_max != 0) {
-        state.findings.push_back(
-            MakeFinding(Severity::kWarning, server->id, server->location, "spec.maxConnections",
-                        absl::StrCat("not applied by ", vip.id.ToString(),
-                                     ", as mode DR has no limits of connections yet")));
-      }
       if (reason.empty()) continue;
       state.findings.push_back(MakeFinding(Severity::kWarning, server->id, server->location,
                                            "spec.address", std::move(reason)));

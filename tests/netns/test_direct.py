@@ -4,44 +4,18 @@ import os
 import signal
 import time
 
-from harness.case import LabCase
-from harness.direct import CLIENT4, VIP4, VIP6, DirectFairlead, DirectLab, dr_vip
+from harness.direct import CLIENT4, VIP4, VIP6, dr_vip
+from harness.direct_case import DirectCase
 from harness.fairlead import vip
 from harness.load import Load, load_once
 from harness.netns import SERVERS
-from harness.servers import Nginx
 from harness.wait import wait_until
 
 
-class DirectTest(LabCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.lab = DirectLab()
-        cls.addClassCleanup(cls.lab.close)
-        cls.nginx = {name: Nginx(cls.lab, name, ports=(80, 5014)) for name in SERVERS}
-
+class DirectTest(DirectCase):
     def setUp(self):
         super().setUp()
-        self.fairlead = DirectFairlead(self.lab, [dr_vip()])
-        self.addCleanup(self.end)
-        problem = self.fairlead.vip_status()["problem"]
-        if "load the BPF program" in problem:
-            self.skipTest(f"THIS HOST REFUSES BPF: {problem}")
-        self.wait_up(6)
-
-    def end(self):
-        if not self.fairlead.processes:
-            self.fairlead.start()
-        self.fairlead.wait_ready()
-        self.fairlead.remove("main.yaml")  # an empty configuration takes everything away
-        wait_until(lambda: self.fairlead.pinned() == [], 5, "nothing is pinned any more")
-        self.fairlead.stop()
-
-    def wait_up(self, count):
-        def up():
-            servers = self.fairlead.vip_status()["servers"]
-            return sum(s["health"]["state"] == "Up" and not s["problem"] for s in servers) == count
-        wait_until(up, 20, lambda: f"{count} servers are up: {self.fairlead.vip_status()}")
+        self.serve(dr_vip(), up=6)
 
     def by_server(self, count=300, targets=((VIP4, 80), (VIP6, 80))):
         report = load_once(self.lab, targets, rate=500, count=count)

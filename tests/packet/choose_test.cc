@@ -123,20 +123,36 @@ TEST_F(ChooseTest, ATrackedServiceRecordsEveryFlow) {
   EXPECT_EQ(Flows().size(), 2u);
 }
 
-TEST_F(ChooseTest, ByTurnNewFlowsGoRoundTheRing) {
+TEST_F(ChooseTest, ByTurnNewFlowsGoRoundByWeight) {
   service(kTcp4).flags = bpf::kDrServiceTracked | bpf::kDrServiceByTurn;
-  SetRing(RingKind::kPresent, kTcp4, [](uint32_t slot) { return uint16_t(1 + slot % 4); });
-  std::array<int, 5> flows{};
+  service(kTcp4).candidates = 3;
+  const std::array<int, 4> shares = {0, 200, 150, 50};
+  for (uint16_t index = 1; index <= 3; ++index) {
+    tables().candidates[kTcp4][index - 1] = index;
+    tables().loads[index].weight = static_cast<uint32_t>(shares[index]) * bpf::kDrWeightUnit;
+  }
+  std::array<int, 4> flows{};
   std::vector<int> servers;
   for (uint16_t port = 1000; port < 1400; ++port) {
     servers.push_back(ServerOf(TcpFrame(TcpFlow(port), kSyn)));
     ++flows[static_cast<size_t>(servers.back())];
   }
   // Each CPU counts for itself; the test may move from one to another now and then.
-  for (int index = 1; index <= 4; ++index) EXPECT_NEAR(flows[static_cast<size_t>(index)], 100, 8);
+  for (size_t index = 1; index <= 3; ++index) EXPECT_NEAR(flows[index], shares[index], 4) << index;
   for (uint16_t port = 1000; port < 1400; ++port) {
     EXPECT_EQ(ServerOf(TcpFrame(TcpFlow(port), kAck)), servers[port - 1000u]);
   }
+}
+
+TEST_F(ChooseTest, ByTurnOverManyServersTheRingIsFollowed) {
+  service(kTcp4).flags = bpf::kDrServiceTracked | bpf::kDrServiceByTurn;
+  service(kTcp4).candidates = bpf::kDrCandidatesMax + 1;
+  SetRing(RingKind::kPresent, kTcp4, [](uint32_t slot) { return uint16_t(1 + slot % 4); });
+  std::array<int, 5> flows{};
+  for (uint16_t port = 1000; port < 1400; ++port) {
+    ++flows[static_cast<size_t>(ServerOf(TcpFrame(TcpFlow(port), kSyn)))];
+  }
+  for (size_t index = 1; index <= 4; ++index) EXPECT_NEAR(flows[index], 100, 8);
 }
 
 TEST_F(ChooseTest, APersistentClientKeepsItsServerForNewConnections) {

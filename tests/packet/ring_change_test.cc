@@ -131,6 +131,55 @@ TEST_F(RingChangeTest, ARemovedServerMovesItsOwnFlowsAlone) {
   EXPECT_EQ(Broken(), of_second);
 }
 
+TEST_F(RingChangeTest, SchedulersAndLimitsComeAndGoWithoutABrokenFlow) {
+  const std::vector<uint32_t> schedulers = {0, bpf::kDrServiceTracked | bpf::kDrServiceLeastFlows,
+                                            bpf::kDrServiceTracked,
+                                            bpf::kDrServiceTracked | bpf::kDrServiceByTurn};
+  uint16_t first_port = 1000;
+  for (const uint32_t from : schedulers) {
+    for (const uint32_t to : schedulers) {
+      for (const uint32_t flags : {from, to}) {
+        entry_.flags = flags;
+        Apply();
+        EXPECT_EQ(Broken(), 0) << from << " to " << to;
+        Open(first_port, 60);
+        first_port = static_cast<uint16_t>(first_port + 60);
+      }
+    }
+  }
+  entry_.flags = 0;
+  Apply();
+  const uint32_t web = writer_->ServiceIndex(entry_.Key());
+  EXPECT_EQ(tables().services[web].flags, 0u);
+  EXPECT_EQ(Broken(), 0);
+}
+
+TEST_F(RingChangeTest, LimitsAreOfTheManifestAndMayChange) {
+  entry_.flags = bpf::kDrServiceTracked;
+  for (ServerEntry& server : entry_.servers) {
+    server.connections_max = 10;
+    server.connections_min = 5;
+  }
+  entry_.connections_max = 25;
+  Apply();
+  for (uint16_t port = 1000; port < 1025; ++port) EXPECT_NE(Send(port, kSyn), 0) << port;
+  EXPECT_PASSED(TcpFrame(FlowOf(1025), kSyn), bpf::kDrReasonVipLimit);
+  entry_.connections_max = 0;
+  Apply();
+  for (uint16_t port = 1025; port < 1030; ++port) EXPECT_NE(Send(port, kSyn), 0) << port;
+  EXPECT_PASSED(TcpFrame(FlowOf(1030), kSyn), bpf::kDrReasonServersFull);
+  entry_.servers[0].connections_max = 11;
+  Apply();
+  EXPECT_EQ(Send(1030, kSyn), 1) << "a higher limit ends being full";
+  EXPECT_PASSED(TcpFrame(FlowOf(1031), kSyn), bpf::kDrReasonServersFull);
+  // The next process finds the loads as they are.
+  writer_ = std::make_unique<MapWriter>(store(), std::array<uint64_t, 2>{1, 1});
+  ASSERT_TRUE(writer_->Adopt().ok());
+  Apply();
+  EXPECT_PASSED(TcpFrame(FlowOf(1031), kSyn), bpf::kDrReasonServersFull);
+  EXPECT_EQ(tables().vips[writer_->VipIndex("default/web")].active, 31);
+}
+
 TEST_F(RingChangeTest, EveryVipOfTheTableIsForwarded) {
   std::vector<ServiceEntry> entries;
   for (uint32_t i = 0; i < bpf::kDrPortTables; ++i) {

@@ -16,8 +16,6 @@
 #include "pkg/base/log.h"
 #include "pkg/dataplane/dr/bpffs.h"
 #include "pkg/dataplane/dr/capabilities.h"
-#include "pkg/dataplane/dr/explain.h"
-#include "pkg/dataplane/dr/source_choice.h"
 
 namespace fairlead::dataplane::dr {
 namespace {
@@ -27,16 +25,6 @@ namespace {
 constexpr absl::Duration kTurn = absl::Seconds(1);
 // Five checks of the default interval; after that, a server without a verdict is not waited for.
 constexpr absl::Duration kSettleTime = absl::Seconds(10);
-
-struct ReasonText {
-  const char* label;
-  const char* meaning;
-};
-constexpr ReasonText kReasons[] = {
-#define DR_REASON_TEXT(identifier, label, meaning) {label, meaning},
-    DR_REASONS(DR_REASON_TEXT)
-#undef DR_REASON_TEXT
-};
 
 std::array<uint64_t, 2> RandomSecret() {
   std::array<uint64_t, 2> secret{};
@@ -49,10 +37,6 @@ void LogAttached(const char* what, const std::string& interface, const Attachmen
   base::LogInfo(what, {{"interface", interface},
                        {"mode", AttachModeName(attachment.mode)},
                        {"reason", attachment.reason}});
-}
-
-bool Forwards(const PlanService& service) {
-  return service.mode == model::Mode::kDr || service.direct_part == DirectPart::kForward;
 }
 
 ServiceOutcome OutcomeOf(const PlanService& service) {
@@ -104,6 +88,12 @@ void DrDataPlane::Stop(absl::Duration /*grace*/) {
   stopped_ = true;
   claim_.Release();
   if (loader_ == nullptr) return;
+  if (lease_keeper_ != nullptr) {
+    lease_keeper_.reset();
+    base::LogInfo("VIPs in mode DR are forwarded until the lease runs out, or on by a new process",
+                  {{"lease", absl::FormatDuration(options_.lease)}});
+    return;
+  }
   base::LogInfo("VIPs in mode DR are forwarded on by the kernel",
                 {{"end_it_by", absl::StrCat("rm -r ", options_.bpf_directory)}});
 }
@@ -202,6 +192,11 @@ absl::Status DrDataPlane::Load() {
   writer_ = std::move(writer);
   verifier_ = std::make_unique<PathVerifier>(loader_->store());
   unloaded_ = false;
+  // Before any service has a lease.
+  if (options_.lease > absl::ZeroDuration()) {
+    lease_keeper_ = std::make_unique<LeaseKeeper>(options_.lease);
+    lease_keeper_->Renew(&loader_->store().tables());
+  }
   return absl::OkStatus();
 }
 
@@ -218,6 +213,7 @@ absl::Status DrDataPlane::Unload() {
   const absl::StatusOr<bool> ours =
       IsBpffs(options_.bpf_directory) ? claim_.ClaimForRemoval() : absl::StatusOr<bool>(false);
   if (!ours.ok()) return ours.status();
+  lease_keeper_.reset();
   writer_.reset();
   verifier_.reset();
   loader_.reset();
@@ -249,33 +245,44 @@ void DrDataPlane::ResolveServers() {
   links_.clear();
   problems_.clear();
   for (const auto& service : plan_->services) {
-    for (const PlanServer& server : service->servers) {
-      if (server.this_host) {
-        links_[server.id] = {.local = true};
-        continue;
-      }
-      absl::StatusOr<ServerLink> link = neighbours_->Resolve(server.address);
-      if (link.ok() && link->local && service->mode == model::Mode::kAuto) {
-        link = absl::FailedPreconditionError(
-            "it is this host, where the proxy has the VIP's addresses and ports");
-      }
-      if (link.ok()) {
-        links_[server.id] = *link;
-      } else {
-        problems_[server.id] = std::string(link.status().message());
-      }
+    for (const PlanServer& server : service->servers) ResolveServer(*service, server);
+    if (service->fallback.action == model::Fallback::Action::kServer) {
+      Resolve(service->id, service->fallback.server.address);
     }
+  }
+}
+
+void DrDataPlane::ResolveServer(const PlanService& service, const PlanServer& server) {
+  if (server.this_host) {
+    links_[server.id] = {.local = true};
+    return;
+  }
+  Resolve(server.id, server.address);
+  const auto link = links_.find(server.id);
+  if (service.mode != model::Mode::kAuto || link == links_.end() || !link->second.local) return;
+  links_.erase(link);
+  problems_[server.id] = "it is this host, where the proxy has the VIP's addresses and ports";
+}
+
+void DrDataPlane::Resolve(uint32_t id, const net::IpAddress& address) {
+  absl::StatusOr<ServerLink> link = neighbours_->Resolve(address);
+  if (link.ok()) {
+    links_[id] = *link;
+  } else {
+    problems_[id] = std::string(link.status().message());
   }
 }
 
 std::map<uint32_t, std::string> DrDataPlane::WantedInterfaces() {
   std::set<uint32_t> wanted;
+  const auto add_way_to = [&](uint32_t id) {
+    const auto link = links_.find(id);
+    if (link != links_.end() && !link->second.local) wanted.insert(link->second.ifindex);
+  };
   for (const auto& service : plan_->services) {
     if (!Forwards(*service)) continue;
-    for (const PlanServer& server : service->servers) {
-      const auto link = links_.find(server.id);
-      if (link != links_.end() && !link->second.local) wanted.insert(link->second.ifindex);
-    }
+    for (const PlanServer& server : service->servers) add_way_to(server.id);
+    add_way_to(service->id);  // its fallback server
     for (const net::IpAddress& address : service->addresses) {
       const std::set<uint32_t> interfaces = neighbours_->InterfacesOf(address);
       wanted.insert(interfaces.begin(), interfaces.end());
@@ -383,6 +390,7 @@ void DrDataPlane::WriteServices(ApplyResult* result) {
         });
     for (ServiceEntry& entry : TranslateService(*service, links_, now)) {
       entry.keep_ring = unsettled;
+      if (lease_keeper_ != nullptr) entry.flags |= bpf::kDrServiceLeased;
       entries.push_back(std::move(entry));
       outcome_of.push_back(result->services.size() - 1);
     }
@@ -391,88 +399,6 @@ void DrDataPlane::WriteServices(ApplyResult* result) {
   for (size_t i = 0; i < statuses.size(); ++i) {
     result->services[outcome_of[i]].status.Update(statuses[i]);
   }
-}
-
-PlaneObservation DrDataPlane::Observe() const {
-  base::MutexLock lock(&mutex_);
-  PlaneObservation observation;
-  observation.applied_revision = plan_->revision;
-  if (loader_ == nullptr) {
-    for (const auto& service : plan_->services) {
-      observation.services.push_back(ObserveService(*service, nullptr));
-    }
-    return observation;
-  }
-  for (const auto& [ifindex, attachment] : attachments_) {
-    observation.interfaces.push_back({interfaces_.at(ifindex), AttachModeName(attachment.mode),
-                                      attachment.reason, verifier_->verified(ifindex),
-                                      verifier_->StateOf(ifindex)});
-  }
-  const auto reasons = loader_->store().Reasons();
-  for (size_t i = 0; reasons.ok() && i < reasons->size(); ++i) {
-    observation.packets.push_back({kReasons[i].label, kReasons[i].meaning, (*reasons)[i]});
-  }
-  const auto counts = loader_->store().ServerCounts();
-  if (!counts.ok()) return observation;
-  for (const auto& service : plan_->services) {
-    observation.services.push_back(
-        ObserveService(*service, Forwards(*service) ? &*counts : nullptr));
-  }
-  return observation;
-}
-
-DirectPath DrDataPlane::DirectPathOf(const ServerLink& link, const net::IpAddress& server) const {
-  return {.ifindex = link.own_ifindex,
-          .mac = link.mac,
-          .source_mac = link.source_mac,
-          .vlan = link.vlan,
-          .local = link.local,
-          .source = ChooseSource(neighbours_->addresses(), link.own_ifindex, server, vips_)};
-}
-
-ServiceObservation DrDataPlane::ObserveService(
-    const PlanService& service, const std::vector<bpf::DrServerCounts>* counts) const {
-  ServiceObservation observed;
-  observed.service_id = service.id;
-  const auto refusal = refusals_.find(service.id);
-  for (const PlanServer& planned : service.servers) {
-    ServerObservation& server = observed.servers.emplace_back();
-    server.server_id = planned.id;
-    const auto problem = problems_.find(planned.id);
-    if (problem != problems_.end()) server.problem = problem->second;
-    const auto link = links_.find(planned.id);
-    if (link != links_.end()) server.direct_path = DirectPathOf(link->second, planned.address);
-    server.way_problem = refusal != refusals_.end() ? refusal->second : server.problem;
-    if (counts == nullptr) continue;
-    const bpf::DrServerCounts& counted =
-        (*counts)[writer_->ServerIndex(service.name, planned.name)];
-    server.connections_total = counted.flows;
-    server.bytes_to_server_total = counted.bytes;
-    observed.connections_total += counted.flows;
-  }
-  return observed;
-}
-
-absl::StatusOr<Explanation> DrDataPlane::Explain(const net::Endpoint& client,
-                                                 const net::Endpoint& vip) const {
-  base::MutexLock lock(&mutex_);
-  for (const auto& service : plan_->services) {
-    const auto& addresses = service->addresses;
-    if (std::find(addresses.begin(), addresses.end(), vip.address) == addresses.end()) continue;
-    if (!service->ports.Contains(vip.port) || !Forwards(*service)) continue;
-    if (writer_ == nullptr) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("VIP ", service->name, " is not forwarded: the program is not loaded"));
-    }
-    return ExplainFlow({.service = *service,
-                        .client = client,
-                        .vip = vip,
-                        .problems = problems_,
-                        .tables = loader_->store().tables(),
-                        .flows = loader_->store().flows(),
-                        .writer = *writer_});
-  }
-  return absl::NotFoundError(absl::StrCat("no VIP in mode DR has ", vip.ToString()));
 }
 
 }  // namespace fairlead::dataplane::dr

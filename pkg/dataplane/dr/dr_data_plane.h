@@ -26,6 +26,7 @@
 #include "pkg/base/unique_fd.h"
 #include "pkg/dataplane/data_plane.h"
 #include "pkg/dataplane/dr/directory_claim.h"
+#include "pkg/dataplane/dr/lease_keeper.h"
 #include "pkg/dataplane/dr/map_writer.h"
 #include "pkg/dataplane/dr/neighbour_table.h"
 #include "pkg/dataplane/dr/path_verifier.h"
@@ -42,6 +43,9 @@ struct DrOptions {
   std::string state_directory;
   // A running process with the same state directory is being taken over.
   bool takeover = false;
+  // Forwarding ends when this process has been frozen or dead for so long (LeaseKeeper says how
+  // long that may be); zero: the kernel forwards on without it.
+  absl::Duration lease;
   // "" = allowed; else why this host does not serve mode DR.
   std::string refusal;
 };
@@ -59,7 +63,7 @@ class DrDataPlane final : public DataPlane {
   absl::StatusOr<Explanation> Explain(const net::Endpoint& client,
                                       const net::Endpoint& vip) const override;
   // Ends this process's part. The kernel forwards on, whatever `grace` is: a restart interrupts
-  // nothing.
+  // nothing. With a lease, until it runs out.
   void Stop(absl::Duration grace) override;
 
  private:
@@ -67,6 +71,11 @@ class DrDataPlane final : public DataPlane {
       : options_(std::move(options)),
         clock_(clock),
         claim_(options_.bpf_directory, options_.state_directory, options_.takeover) {}
+
+  struct Counts {  // by server index
+    std::vector<bpf::DrServerCounts> servers;
+    std::vector<bpf::DrHandshakeCounts> handshakes;
+  };
 
   void Run();
   ApplyResult Reconcile() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -77,6 +86,9 @@ class DrDataPlane final : public DataPlane {
   absl::Status Look() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Keeps what became of each service for Observe.
   ApplyResult Note(ApplyResult result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ResolveServer(const PlanService& service, const PlanServer& server)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Resolve(uint32_t id, const net::IpAddress& address) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ResolveServers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::map<uint32_t, std::string> WantedInterfaces() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WriteInterfaces() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -86,8 +98,7 @@ class DrDataPlane final : public DataPlane {
   DirectPath DirectPathOf(const ServerLink& link, const net::IpAddress& server) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // `counts` null: nothing is counted.
-  ServiceObservation ObserveService(const PlanService& service,
-                                    const std::vector<bpf::DrServerCounts>* counts) const
+  ServiceObservation ObserveService(const PlanService& service, const Counts* counts) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const DrOptions options_;
@@ -104,11 +115,12 @@ class DrDataPlane final : public DataPlane {
   std::unique_ptr<ProgramLoader> loader_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<MapWriter> writer_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<PathVerifier> verifier_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<LeaseKeeper> lease_keeper_ ABSL_GUARDED_BY(mutex_);  // null without a lease
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   bool unloaded_ ABSL_GUARDED_BY(mutex_) = false;      // nothing of ours is pinned, as we made sure
   bool unload_again_ ABSL_GUARDED_BY(mutex_) = false;  // the process taken over has it still
   ServerLinks links_ ABSL_GUARDED_BY(mutex_);
-  std::map<uint32_t, std::string> problems_ ABSL_GUARDED_BY(mutex_);    // by PlanServer::id
+  std::map<uint32_t, std::string> problems_ ABSL_GUARDED_BY(mutex_);    // as `links_`
   std::map<uint32_t, std::string> refusals_ ABSL_GUARDED_BY(mutex_);    // by PlanService::id
   std::map<uint32_t, std::string> interfaces_ ABSL_GUARDED_BY(mutex_);  // by ifindex, their names
   std::map<uint32_t, Attachment> attachments_ ABSL_GUARDED_BY(mutex_);  // by ifindex

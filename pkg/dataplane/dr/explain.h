@@ -19,7 +19,7 @@ struct FlowQuestion {
   const PlanService& service;
   net::Endpoint client;  // port 0 = any: then only a choice by source is certain
   net::Endpoint vip;
-  const std::map<uint32_t, std::string>& problems;  // by PlanServer::id
+  const std::map<uint32_t, std::string>& problems;  // as ServerLinks
   bpf::DrTables& tables;
   absl::Span<const bpf::DrFlowBucket> flows;
   const MapWriter& writer;

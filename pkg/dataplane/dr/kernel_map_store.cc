@@ -108,7 +108,7 @@ absl::StatusOr<MappedArray> MappedArray::Map(int fd, size_t bytes) {
 absl::StatusOr<std::unique_ptr<KernelMapStore>> KernelMapStore::Create(MapDescriptors maps,
                                                                        std::string directory) {
   for (const char* name : {"tables", "port_groups", "flows", "rings", "bases", "devices",
-                           "server_counts", "reasons", "turns", "probes"}) {
+                           "server_counts", "handshakes", "reasons", "turns", "probes"}) {
     if (maps.find(name) == maps.end()) {
       return absl::NotFoundError(absl::StrCat("the BPF map \"", name, "\" is missing"));
     }
@@ -262,11 +262,25 @@ absl::StatusOr<std::vector<bpf::DrServerCounts>> KernelMapStore::ServerCounts() 
   return sums;
 }
 
+absl::StatusOr<std::vector<bpf::DrHandshakeCounts>> KernelMapStore::HandshakeCounts() const {
+  std::vector<bpf::DrHandshakeCounts> sums(bpf::kDrServers);
+  const absl::Status status =
+      SumPerCpu<bpf::DrHandshakeCounts>(Fd("handshakes"), bpf::kDrServers,
+                                        [&](uint32_t server, const bpf::DrHandshakeCounts& counts) {
+                                          sums[server].watched += counts.watched;
+                                          sums[server].progressed += counts.progressed;
+                                        });
+  if (!status.ok()) return status;
+  return sums;
+}
+
 absl::Status KernelMapStore::ClearServerCounts(uint32_t server) {
   const absl::StatusOr<size_t> cpus = PossibleCpus();
   if (!cpus.ok()) return cpus.status();
   const std::vector<bpf::DrServerCounts> zeros(*cpus);
-  if (bpf_map_update_elem(Fd("server_counts"), &server, zeros.data(), BPF_ANY) != 0) {
+  const std::vector<bpf::DrHandshakeCounts> no_handshakes(*cpus);
+  if (bpf_map_update_elem(Fd("server_counts"), &server, zeros.data(), BPF_ANY) != 0 ||
+      bpf_map_update_elem(Fd("handshakes"), &server, no_handshakes.data(), BPF_ANY) != 0) {
     return base::LastErrnoStatus("clear the counters of a real server");
   }
   return absl::OkStatus();

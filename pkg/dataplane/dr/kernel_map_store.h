@@ -52,6 +52,7 @@ class KernelMapStore final : public MapStore {
   absl::Status SetDevice(uint32_t place, uint32_t ifindex) override;
   absl::Status WaitForPackets() override;
   absl::StatusOr<std::vector<bpf::DrServerCounts>> ServerCounts() const override;
+  absl::StatusOr<std::vector<bpf::DrHandshakeCounts>> HandshakeCounts() const override;
   absl::Status ClearServerCounts(uint32_t server) override;
   absl::StatusOr<ReasonCounts> Reasons() const override;
 

@@ -50,7 +50,8 @@ class MapStore {
 
   // Sums over all CPUs: kDrServers elements.
   virtual absl::StatusOr<std::vector<bpf::DrServerCounts>> ServerCounts() const = 0;
-  // Zero from here on, for the next server of this index.
+  virtual absl::StatusOr<std::vector<bpf::DrHandshakeCounts>> HandshakeCounts() const = 0;
+  // Both are zero from here on, for the next server of this index.
   virtual absl::Status ClearServerCounts(uint32_t server) = 0;
   virtual absl::StatusOr<ReasonCounts> Reasons() const = 0;
 };

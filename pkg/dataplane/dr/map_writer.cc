@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "pkg/dataplane/dr/load_writer.h"
 #include "pkg/scheduler/maglev_ring.h"
 #include "pkg/scheduler/stable_hash.h"
 
@@ -18,11 +19,6 @@ constexpr size_t kPorts = 65536;
 constexpr uint32_t kPortsPerGroup = 4;
 // So many slots per server keep shares within 1 %.
 constexpr uint32_t kSlotsPerServer = 128;
-// An idle time-out is 64 units of age: half of what 7 bits hold, so that an old record is seen as
-// such for as long again.
-constexpr int kUnitsPerTimeout = 64;
-constexpr uint32_t kAgeShiftMin = 24;  // 17 ms
-
 uint64_t NameHash(absl::string_view name) {
   const uint64_t hash = scheduler::StableHash(name);
   return hash == 0 ? 1 : hash;  // 0 marks a free index
@@ -51,12 +47,6 @@ uint32_t FindName(absl::Span<const __u64> names, uint64_t name) {
 uint32_t RingSlots(size_t servers_count) {
   const auto wanted = std::bit_ceil(static_cast<uint32_t>(servers_count) * kSlotsPerServer);
   return std::clamp(wanted, uint32_t{bpf::kDrRingSlotsMin}, uint32_t{bpf::kDrRingSlotsMax});
-}
-
-uint32_t AgeShift(absl::Duration idle_timeout) {
-  const auto unit_ns =
-      static_cast<uint64_t>(absl::ToInt64Nanoseconds(idle_timeout) / kUnitsPerTimeout);
-  return std::max(kAgeShiftMin, static_cast<uint32_t>(std::bit_width(unit_ns)));
 }
 
 uint64_t ToNs(absl::Duration time) { return static_cast<uint64_t>(absl::ToInt64Nanoseconds(time)); }
@@ -91,7 +81,7 @@ std::string ServiceEntry::Key() const {
 }
 
 MapWriter::MapWriter(MapStore& store, std::array<uint64_t, 2> secret)
-    : store_(store), rings_(bpf::kDrServices), servers_of_(bpf::kDrServices) {
+    : store_(store), rings_(bpf::kDrServices), servers_of_(bpf::kDrServices), flow_table_(store) {
   bpf::DrTables& tables = store_.tables();
   if (tables.config.layout_version != 0) return;
   std::copy(secret.begin(), secret.end(), tables.notes.secret);
@@ -132,7 +122,7 @@ std::vector<absl::Status> MapWriter::Apply(const std::vector<ServiceEntry>& entr
   for (size_t i = 0; i < wanted.services.size(); ++i) {
     const PlannedService& service = wanted.services[i];
     WriteServers(service);
-    WriteService(service);
+    WriteService(service, WriteLoads(service));
     statuses[entry_of[i]].Update(WriteRing(service, now));
   }
   WritePorts(wanted);
@@ -145,10 +135,11 @@ std::vector<absl::Status> MapWriter::Apply(const std::vector<ServiceEntry>& entr
 
 absl::Status MapWriter::Plan(const ServiceEntry& entry, Wanted* wanted) {
   bpf::DrNotes& notes = store_.tables().notes;
-  PlannedService planned{&entry, 0, {}};
+  PlannedService planned{&entry, 0, 0, {}};
   planned.index =
       FindOrAllocate(notes.service_names, NameHash(entry.Key()), wanted->service_indexes);
-  if (planned.index == 0) {
+  planned.vip = FindOrAllocate(notes.vip_names, NameHash(entry.vip), wanted->vip_indexes);
+  if (planned.index == 0 || planned.vip == 0) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "more than ", bpf::kDrServices - 1, " services of VIPs in mode DR; use fewer VIPs"));
   }
@@ -166,10 +157,12 @@ absl::Status MapWriter::Plan(const ServiceEntry& entry, Wanted* wanted) {
   if (absl::Status status = PlanPorts(entry, planned.index, wanted); !status.ok()) return status;
   wanted->service_indexes.insert(planned.index);
   wanted->server_indexes = std::move(servers);
+  wanted->vip_indexes.insert(planned.vip);
   notes.service_names[planned.index] = NameHash(entry.Key());
+  notes.vip_names[planned.vip] = NameHash(entry.vip);
   for (size_t i = 0; i < entry.servers.size(); ++i) {
     notes.server_names[planned.servers[i]] = ServerHash(entry.vip, entry.servers[i].name);
-    age_shifts_[planned.servers[i]] = AgeShift(entry.idle_timeout);
+    flow_table_.SetLife(planned.servers[i], entry.idle_timeout, entry.client_timeout);
   }
   servers_of_[planned.index] = {planned.servers.begin(), planned.servers.end()};
   wanted->services.push_back(std::move(planned));
@@ -216,7 +209,27 @@ void MapWriter::WriteServers(const PlannedService& service) {
   }
 }
 
-void MapWriter::WriteService(const PlannedService& service) {
+// Before the service and its ring, which lead to them. Returns how many candidates there are.
+uint32_t MapWriter::WriteLoads(const PlannedService& service) {
+  const ServiceEntry& entry = *service.entry;
+  bpf::DrTables& tables = store_.tables();
+  WriteVipLimit(entry.connections_max, &tables.vips[service.vip]);
+  for (size_t i = 0; i < service.servers.size(); ++i) {
+    WriteLimits(entry.servers[i], service.vip, &tables.loads[service.servers[i]]);
+  }
+  if (KeepsRing(service)) return tables.services[service.index].candidates;
+  for (size_t i = 0; i < service.servers.size(); ++i) {
+    const double weight = entry.servers[i].usable ? entry.servers[i].weight : 0;
+    WriteWeight(weight, &tables.loads[service.servers[i]]);
+  }
+  return WriteCandidates(entry.servers, service.servers, service.index, &tables);
+}
+
+bool MapWriter::KeepsRing(const PlannedService& service) const {
+  return service.entry->keep_ring && !rings_[service.index].present.empty();
+}
+
+void MapWriter::WriteService(const PlannedService& service, uint32_t candidates) {
   const ServiceEntry& entry = *service.entry;
   bpf::DrTables& tables = store_.tables();
   bpf::DrService record = tables.services[service.index];
@@ -224,8 +237,11 @@ void MapWriter::WriteService(const PlannedService& service) {
   record.hash_key[0] = scheduler::Mix(tables.notes.secret[0] ^ name);
   record.hash_key[1] = scheduler::Mix(tables.notes.secret[1] ^ name);
   if (record.ring_mask == 0) record.ring_mask = RingSlots(entry.servers.size()) - 1;
-  record.flags = entry.flags;
-  record.age_shift = AgeShift(entry.idle_timeout);
+  // A service that is tracked no longer still is until its slots are dirty: see WriteRing.
+  record.flags = entry.flags | (record.flags & bpf::kDrServiceTracked);
+  record.age_shift = AgeShift(entry.idle_timeout, entry.client_timeout);
+  record.vip = service.vip;
+  record.candidates = candidates;
   FillClientMask(entry, &record);
   StoreWords(record, &tables.services[service.index]);
 }
@@ -242,15 +258,20 @@ absl::Status MapWriter::WriteRing(const PlannedService& service, absl::Duration 
     owner = owner == scheduler::kNoServer ? 0 : static_cast<uint16_t>(service.servers[owner]);
   }
   const RingState& before = rings_[service.index];
-  if (service.entry->keep_ring && !before.present.empty()) return absl::OkStatus();
-  if (HasOwners(before, owners)) return absl::OkStatus();
-  const RingState after = ChangeOwners(before, owners);
+  const bool untracks = record.flags != service.entry->flags;
+  const bool same = KeepsRing(service) || HasOwners(before, owners);
+  if (same && !untracks) return absl::OkStatus();
+  RingState after = same ? before : ChangeOwners(before, owners);
+  // Flows are where they are recorded, wherever that is.
+  if (untracks) after = MakeAllDirty(after);
   if (!after.base.empty()) {
     tables.notes.window_until_ns[service.index] = ToNs(now + service.entry->idle_timeout);
     // Before the ring: the first packet that finds a dirty slot must know what it came from.
     __atomic_store_n(&record.udp_grace_until_ns, ToNs(now + kUdpGrace), __ATOMIC_RELEASE);
   }
-  return SetRings(service.index, after);
+  if (absl::Status status = SetRings(service.index, after); !status.ok()) return status;
+  __atomic_store_n(&record.flags, service.entry->flags, __ATOMIC_RELEASE);
+  return absl::OkStatus();
 }
 
 // The base comes before the ring that needs it and goes after the ring that does not.
@@ -343,56 +364,31 @@ absl::Status MapWriter::RemoveOthers(const Wanted& wanted) {
     StoreWords(bpf::DrService{}, &tables.services[index]);
   }
   if (auto status = store_.WaitForPackets(); !status.ok()) return status;
-  ForgetFlowsOf(servers);
+  flow_table_.ForgetServers(servers);
   for (const uint32_t index : servers) {
     if (auto status = store_.ClearServerCounts(index); !status.ok()) return status;
     tables.notes.server_names[index] = 0;
-    age_shifts_.erase(index);
   }
   for (const uint32_t index : services) {
     tables.notes.service_names[index] = 0;
     tables.notes.window_until_ns[index] = 0;
   }
+  for (uint32_t index = 1; index < bpf::kDrServices; ++index) {
+    if (wanted.vip_indexes.count(index) != 0) continue;
+    tables.notes.vip_names[index] = 0;
+    StoreWords(bpf::DrVipLoad{}, &tables.vips[index]);
+  }
   return absl::OkStatus();
 }
 
-void MapWriter::ForgetFlowsOf(const std::set<uint32_t>& servers) {
-  if (servers.empty()) return;
-  for (bpf::DrFlowBucket& bucket : store_.flows()) {
-    for (__u64& entry : bucket.entries) {
-      __u64 value = __atomic_load_n(&entry, __ATOMIC_RELAXED);
-      if (value == 0 || servers.count(value & bpf::kDrFlowServerMask) == 0) continue;
-      __atomic_compare_exchange_n(&entry, &value, __u64{0}, false, __ATOMIC_RELAXED,
-                                  __ATOMIC_RELAXED);
-    }
-  }
-}
-
 absl::Status MapWriter::Tick(absl::Duration now) {
-  ForgetIdleFlows(now);
+  flow_table_.ForgetIdle(now);
   absl::Status status;
   for (uint32_t index = 1; index < bpf::kDrServices; ++index) {
     const uint64_t until = store_.tables().notes.window_until_ns[index];
     if (until != 0 && until <= ToNs(now)) status.Update(EndPassedWindow(index, now));
   }
   return status;
-}
-
-void MapWriter::ForgetIdleFlows(absl::Duration now) {
-  for (bpf::DrFlowBucket& bucket : store_.flows()) {
-    for (__u64& entry : bucket.entries) {
-      __u64 value = __atomic_load_n(&entry, __ATOMIC_RELAXED);
-      if (value == 0) continue;
-      const auto shift = age_shifts_.find(value & bpf::kDrFlowServerMask);
-      if (shift == age_shifts_.end()) continue;
-      const uint64_t age = ToNs(now) >> shift->second;
-      const uint64_t idle = (age - (value >> bpf::kDrFlowAgeShift)) & bpf::kDrFlowAgeMask;
-      // The program's clock lags by a tick of the kernel: an age just ahead of ours is new.
-      if (idle <= kUnitsPerTimeout || idle == bpf::kDrFlowAgeMask) continue;
-      __atomic_compare_exchange_n(&entry, &value, __u64{0}, false, __ATOMIC_RELAXED,
-                                  __ATOMIC_RELAXED);
-    }
-  }
 }
 
 absl::Status MapWriter::EndPassedWindow(uint32_t service, absl::Duration now) {
@@ -415,8 +411,9 @@ absl::Status MapWriter::EndPassedWindow(uint32_t service, absl::Duration now) {
     return std::any_of(found->second.begin(), found->second.end(),
                        [&](uint16_t server) { return server != owner; });
   });
+  // Half of what an age holds: the longest that a flow may have been idle, or more.
   const uint32_t shift = tables.services[service].age_shift;
-  const absl::Duration window = absl::Nanoseconds(int64_t{kUnitsPerTimeout} << shift);
+  const absl::Duration window = absl::Nanoseconds(int64_t{(bpf::kDrFlowAgeMask + 1) / 2} << shift);
   tables.notes.window_until_ns[service] = after.base.empty() ? 0 : ToNs(now + window);
   return SetRings(service, after);
 }
@@ -427,6 +424,10 @@ uint32_t MapWriter::ServiceIndex(const std::string& key) const {
 
 uint32_t MapWriter::ServerIndex(const std::string& vip, const std::string& server) const {
   return FindName(store_.tables().notes.server_names, ServerHash(vip, server));
+}
+
+uint32_t MapWriter::VipIndex(const std::string& vip) const {
+  return FindName(store_.tables().notes.vip_names, NameHash(vip));
 }
 
 const RingState& MapWriter::RingOf(uint32_t service) const { return rings_.at(service); }

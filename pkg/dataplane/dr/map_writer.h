@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "pkg/dataplane/dr/flow_table.h"
 #include "pkg/dataplane/dr/map_store.h"
 #include "pkg/dataplane/dr/ring_window.h"
 #include "pkg/dataplane/dr/service_entry.h"
@@ -42,14 +43,15 @@ class MapWriter {
   // taken out.
   std::vector<absl::Status> Apply(const std::vector<ServiceEntry>& entries, absl::Duration now);
 
-  // Ends windows that have passed and forgets flows that were idle for their time-out. To be called
-  // every kTickInterval.
+  // Ends windows that have passed, forgets flows that were idle for their time-out and recounts the
+  // loads. To be called every kTickInterval.
   absl::Status Tick(absl::Duration now);
   static constexpr absl::Duration kTickInterval = absl::Seconds(10);
 
   // 0 = the maps do not have it.
   uint32_t ServiceIndex(const std::string& key) const;
   uint32_t ServerIndex(const std::string& vip, const std::string& server) const;
+  uint32_t VipIndex(const std::string& vip) const;
   // Empty for a service that the maps do not have.
   const RingState& RingOf(uint32_t service) const;
 
@@ -57,6 +59,7 @@ class MapWriter {
   struct PlannedService {
     const ServiceEntry* entry;
     uint32_t index;
+    uint32_t vip;                   // of the VIP's load
     std::vector<uint32_t> servers;  // indexes, in the entry's order
   };
   struct Wanted {
@@ -65,27 +68,28 @@ class MapWriter {
     std::vector<std::vector<uint16_t>> ports;  // by port table: 65,536 service indexes, or empty
     std::set<uint32_t> service_indexes;
     std::set<uint32_t> server_indexes;
+    std::set<uint32_t> vip_indexes;
   };
 
   absl::Status Plan(const ServiceEntry& entry, Wanted* wanted);
   absl::Status PlanPorts(const ServiceEntry& entry, uint32_t service, Wanted* wanted);
   void WriteServers(const PlannedService& service);
+  uint32_t WriteLoads(const PlannedService& service);
+  bool KeepsRing(const PlannedService& service) const;
   absl::Status WriteRing(const PlannedService& service, absl::Duration now);
-  void WriteService(const PlannedService& service);
+  void WriteService(const PlannedService& service, uint32_t candidates);
   void WritePorts(const Wanted& wanted);
   absl::Status WriteVips(const Wanted& wanted);
   void RetireServers(const Wanted& wanted);
   absl::Status RemoveOthers(const Wanted& wanted);
   absl::Status SetRings(uint32_t service, const RingState& state);
-  void ForgetFlowsOf(const std::set<uint32_t>& servers);
-  void ForgetIdleFlows(absl::Duration now);
   absl::Status EndPassedWindow(uint32_t service, absl::Duration now);
 
   MapStore& store_;
   std::vector<RingState> rings_;                // by service index
   std::vector<std::set<uint32_t>> servers_of_;  // by service index
   std::map<VipKey, uint32_t> port_tables_;      // as in the VIP table in force
-  std::map<uint32_t, uint32_t> age_shifts_;     // by server index
+  FlowTable flow_table_;
 };
 
 }  // namespace fairlead::dataplane::dr

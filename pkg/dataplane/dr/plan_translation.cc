@@ -22,23 +22,40 @@ std::vector<uint8_t> ProtocolsOf(model::Protocol protocol) {
   return {};
 }
 
+bool IsPersistent(const PlanService& service) {
+  return service.persistence.type == model::Persistence::Type::kSourceIp;
+}
+
+bool HasLimits(const PlanService& service) {
+  return service.connections_max != 0 ||
+         std::any_of(service.servers.begin(), service.servers.end(),
+                     [](const PlanServer& server) { return server.connections_max != 0; });
+}
+
 uint32_t FlagsOf(const PlanService& service) {
   uint32_t flags = 0;
   if (service.fallback.action == model::Fallback::Action::kDrop) {
     flags |= bpf::kDrServiceDropUnserved;
   }
-  if (service.persistence.type == model::Persistence::Type::kSourceIp) {
-    return flags | bpf::kDrServiceTracked | bpf::kDrServiceBySource | bpf::kDrServicePersistent;
+  if (IsPersistent(service)) {
+    flags |= bpf::kDrServiceTracked | bpf::kDrServiceBySource | bpf::kDrServicePersistent;
   }
-  if (service.scheduler == model::Scheduler::kSourceHash) flags |= bpf::kDrServiceBySource;
-  if (service.scheduler == model::Scheduler::kWeightedRoundRobin) {
-    flags |= bpf::kDrServiceTracked | bpf::kDrServiceByTurn;
+  if (HasLimits(service)) flags |= bpf::kDrServiceTracked;
+  switch (service.scheduler) {
+    case model::Scheduler::kWeightedLeastConnections:
+      return flags | bpf::kDrServiceTracked | bpf::kDrServiceLeastFlows;
+    case model::Scheduler::kWeightedRoundRobin:
+      return flags | bpf::kDrServiceTracked | bpf::kDrServiceByTurn;
+    case model::Scheduler::kSourceHash:
+      return flags | bpf::kDrServiceBySource;
+    case model::Scheduler::kMaglev:
+      return flags;
   }
   return flags;
 }
 
 int ClientPrefixLength(const PlanService& service, net::IpFamily family) {
-  const bool persistent = service.persistence.type == model::Persistence::Type::kSourceIp;
+  const bool persistent = IsPersistent(service);
   if (family == net::IpFamily::kIpv4) {
     return persistent ? service.persistence.ipv4_prefix_length : 32;
   }
@@ -49,6 +66,8 @@ ServerEntry TranslateServer(const PlanServer& server, const ServerLinks& links,
                             absl::Duration now) {
   ServerEntry entry;
   entry.name = server.name;
+  entry.connections_max = server.connections_max;
+  entry.connections_min = server.connections_min;
   const auto link = links.find(server.id);
   if (link == links.end()) return entry;
   entry.link = link->second;
@@ -76,7 +95,33 @@ void GiveThisHostTheRest(ServiceEntry* entry) {
   }
 }
 
+void AddFallback(const PlanService& service, const ServerLinks& links, ServiceEntry* entry) {
+  const model::Fallback& fallback = service.fallback;
+  if (fallback.action != model::Fallback::Action::kServer) return;
+  if (fallback.server.address.family() != entry->family) return;
+  const bool needed =
+      std::none_of(entry->servers.begin(), entry->servers.end(),
+                   [](const ServerEntry& server) { return server.usable && server.weight > 0; });
+  ServerEntry server;
+  server.name = kFallbackName;
+  server.weight = needed ? 1 : 0;
+  const auto link = links.find(service.id);
+  if (link != links.end()) {
+    server.usable = true;
+    server.link = link->second;
+  }
+  entry->servers.push_back(std::move(server));
+}
+
 }  // namespace
+
+bool RecordsEveryFlow(const PlanService& service) {
+  return (FlagsOf(service) & bpf::kDrServiceTracked) != 0;
+}
+
+bool Forwards(const PlanService& service) {
+  return service.mode == model::Mode::kDr || service.direct_part == DirectPart::kForward;
+}
 
 std::vector<ServiceEntry> TranslateService(const PlanService& service, const ServerLinks& links,
                                            absl::Duration now) {
@@ -94,16 +139,15 @@ std::vector<ServiceEntry> TranslateService(const PlanService& service, const Ser
       entry.ports = service.ports;
       entry.flags = FlagsOf(service);
       entry.client_prefix_length = ClientPrefixLength(service, family);
-      // A record is of a client's connections as well as of its persistence.
       entry.idle_timeout = service.timeouts.idle;
-      if (service.persistence.type == model::Persistence::Type::kSourceIp) {
-        entry.idle_timeout = std::max(entry.idle_timeout, service.persistence.timeout);
-      }
+      if (IsPersistent(service)) entry.client_timeout = service.persistence.timeout;
+      entry.connections_max = service.connections_max;
       for (const PlanServer& server : service.servers) {
         if (!Belongs(server, entry)) continue;
         entry.servers.push_back(TranslateServer(server, links, now));
       }
       if (service.mode == model::Mode::kAuto) GiveThisHostTheRest(&entry);
+      AddFallback(service, links, &entry);
       entries.push_back(std::move(entry));
     }
   }

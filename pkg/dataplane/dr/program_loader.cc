@@ -19,8 +19,9 @@
 namespace fairlead::dataplane::dr {
 namespace {
 
-constexpr std::array kMapNames = {"tables",  "port_groups", "flows",         "rings",   "bases",
-                                  "devices", "turns",       "server_counts", "reasons", "probes"};
+constexpr std::array kMapNames = {"tables",     "port_groups", "flows", "rings",
+                                  "bases",      "devices",     "turns", "server_counts",
+                                  "handshakes", "reasons",     "probes"};
 
 // All of them, or none: half of a set is of no use.
 MapDescriptors OpenPinnedMaps(const std::string& directory) {

@@ -39,6 +39,13 @@ RingState ChangeOwners(const RingState& state, absl::Span<const uint16_t> owners
   return changed;
 }
 
+RingState MakeAllDirty(const RingState& state) {
+  RingState dirty = state;
+  for (uint16_t& slot : dirty.present) slot = Dirty(slot);
+  if (dirty.base.empty()) dirty.base = Owners(state.present);
+  return dirty;
+}
+
 RingState EndWindow(const RingState& state,
                     const std::function<bool(uint32_t slot, uint16_t owner)>& has_foreign_flow) {
   RingState ended = {Owners(state.present), {}};

@@ -26,6 +26,10 @@ bool HasOwners(const RingState& state, absl::Span<const uint16_t> owners);
 // slot without an owner before had no flows, so that it stays clean.
 RingState ChangeOwners(const RingState& state, absl::Span<const uint16_t> owners);
 
+// Opens a window in which every slot is dirty: flows may be recorded with other servers than the
+// owners of their slots.
+RingState MakeAllDirty(const RingState& state);
+
 // The window has passed: what began before it has ended. Slots become clean, but for those of
 // which `has_foreign_flow` says that a recorded flow lives with another server than the owner.
 RingState EndWindow(const RingState& state,

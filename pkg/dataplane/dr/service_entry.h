@@ -34,6 +34,8 @@ struct ServerEntry {
   double weight = 0;    // 0 = no new flows
   bool usable = false;  // false: running flows go to other servers too
   ServerLink link;
+  uint32_t connections_max = 0;  // 0 = unlimited
+  uint32_t connections_min = 0;  // once full, it takes new flows again at so many; 0 = below max
 };
 
 struct ServiceEntry {
@@ -45,6 +47,9 @@ struct ServiceEntry {
   uint32_t flags = 0;            // kDrService...
   int client_prefix_length = 0;  // with kDrServiceBySource
   absl::Duration idle_timeout;   // a flow's life without a packet
+  // With kDrServicePersistent: a client's, since the last packet that was noted of its flows.
+  absl::Duration client_timeout;
+  uint32_t connections_max = 0;  // of the VIP, over all its entries; 0 = unlimited
   std::vector<ServerEntry> servers;
   bool keep_ring = false;  // one that is there already stays as it is
 

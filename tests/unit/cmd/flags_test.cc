@@ -73,6 +73,9 @@ TEST(RunOptionsTest, HasDefaults) {
   EXPECT_EQ(options->engine, uring::Engine::kAuto);
   EXPECT_EQ(options->shutdown_grace, absl::Seconds(30));
   EXPECT_FALSE(options->admin.has_value());
+  EXPECT_EQ(options->dr_lease, absl::ZeroDuration());
+  EXPECT_EQ(Decode({"--dr-lease", "0"})->dr_lease, absl::ZeroDuration());
+  EXPECT_EQ(Decode({"--dr-lease", "1.5s"})->dr_lease, absl::Milliseconds(1500));
 }
 
 TEST(RunOptionsTest, RefusesWhatItDoesNotKnow) {
@@ -84,6 +87,10 @@ TEST(RunOptionsTest, RefusesWhatItDoesNotKnow) {
       {{"--mode-allowed", "snat,auto"}, "must be one of snat, dr"},
       {{"--bpf-directory", "fairlead"}, "must begin with /"},
       {{"--bpf-directory", ""}, "must begin with /"},
+      {{"--dr-lease", "3"}, "must be 0, or a duration from 250ms to 1h with its unit"},
+      {{"--dr-lease", "100ms"}, "from 250ms to 1h"},
+      {{"--dr-lease", "2h"}, "from 250ms to 1h"},
+      {{"--dr-lease", "-1s"}, "from 250ms to 1h"},
       {{"--mode-allowed", "nat"}, "must be one of snat"},
       {{"--mode-allowed", ""}, "must be one of snat"},
       {{"--shards", "0"}, "--shards"},

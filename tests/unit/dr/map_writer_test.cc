@@ -249,6 +249,75 @@ TEST_F(MapWriterTest, TheNextProcessFindsEverythingAndChangesNothing) {
   EXPECT_EQ(store_.tables().notes.secret[0], kSecret[0]);
 }
 
+TEST_F(MapWriterTest, LimitsWeightsAndCandidatesAreWritten) {
+  ServiceEntry entry = Service("default/web", "10.0.0.1");
+  entry.connections_max = 1000;
+  entry.servers[0].connections_max = 100;
+  entry.servers[0].connections_min = 60;
+  entry.servers[1].connections_max = 100;
+  entry.servers[1].weight = 2.5;  // slow start
+  entry.servers[2].weight = 0;
+  ServiceEntry udp = entry;
+  udp.protocol = IPPROTO_UDP;
+  Apply({entry, udp});
+  const bpf::DrTables& tables = store_.tables();
+  const uint32_t vip = writer_.VipIndex("default/web");
+  ASSERT_NE(vip, 0u);
+  EXPECT_EQ(tables.vips[vip].connections_max, 1000u);
+  const auto load = [&](const char* name) {
+    return tables.loads[writer_.ServerIndex("default/web", name)];
+  };
+  EXPECT_EQ(load("srv-1").vip, vip);
+  EXPECT_EQ(load("srv-1").connections_max, 100u);
+  EXPECT_EQ(load("srv-1").connections_resume, 60u);
+  EXPECT_EQ(load("srv-2").connections_resume, 99u) << "just below the maximum";
+  EXPECT_EQ(load("srv-2").weight, 320u);
+  EXPECT_EQ(load("srv-3").weight, 0u);
+  for (const char* key : {"default/web TCP IPv4", "default/web UDP IPv4"}) {
+    const uint32_t index = writer_.ServiceIndex(key);
+    EXPECT_EQ(tables.services[index].vip, vip) << "one load of all its services";
+    ASSERT_EQ(tables.services[index].candidates, 2u);
+    EXPECT_EQ(tables.candidates[index][0], writer_.ServerIndex("default/web", "srv-1"));
+    EXPECT_EQ(tables.candidates[index][1], writer_.ServerIndex("default/web", "srv-2"));
+  }
+}
+
+TEST_F(MapWriterTest, ALoadGoesWithItsServerAndVip) {
+  Apply({Service("default/web", "10.0.0.1"), Service("default/other", "10.0.0.2")});
+  const uint32_t vip = writer_.VipIndex("default/web");
+  const uint32_t server = writer_.ServerIndex("default/web", "srv-1");
+  store_.flows()[1].entries[0] = 0x123ULL << bpf::kDrFlowTagShift | server;
+  store_.tables().loads[server].active = 3;  // two of them are drift
+  store_.tables().vips[vip].active = 4;
+  ServiceEntry smaller = Service("default/web", "10.0.0.1");
+  smaller.servers.erase(smaller.servers.begin());
+  Apply({smaller, Service("default/other", "10.0.0.2")});
+  EXPECT_EQ(store_.tables().loads[server].active, 0);
+  EXPECT_EQ(store_.tables().vips[vip].active, 1) << "of the servers that are left";
+  Apply({Service("default/other", "10.0.0.2")});
+  EXPECT_EQ(writer_.VipIndex("default/web"), 0u);
+  EXPECT_EQ(store_.tables().vips[vip].active, 0);
+}
+
+TEST_F(MapWriterTest, AServiceThatIsTrackedNoLongerStillLooksUpItsFlows) {
+  ServiceEntry entry = Service("default/web", "10.0.0.1");
+  entry.flags = bpf::kDrServiceTracked | bpf::kDrServiceByTurn;
+  Apply({entry});
+  const uint32_t web = writer_.ServiceIndex("default/web TCP IPv4");
+  entry.flags = 0;
+  store_.ring_error = absl::ResourceExhaustedError("no memory");
+  EXPECT_FALSE(writer_.Apply({entry}, kNow)[0].ok());
+  EXPECT_EQ(store_.tables().services[web].flags, bpf::kDrServiceTracked) << "until slots are dirty";
+  store_.ring_error = absl::OkStatus();
+  Apply({entry});
+  EXPECT_EQ(store_.tables().services[web].flags, 0u);
+  EXPECT_EQ(DirtySlots(web), writer_.RingOf(web).present.size());
+  Apply({entry});
+  EXPECT_TRUE(store_.writes.empty());
+  ASSERT_TRUE(writer_.Tick(kNow + absl::Seconds(601)).ok());
+  EXPECT_EQ(DirtySlots(web), 0u);
+}
+
 TEST_F(MapWriterTest, AFullTableFailsTheServiceThatDoesNotFit) {
   std::vector<ServiceEntry> entries;
   for (uint32_t i = 0; i <= bpf::kDrPortTables; ++i) {

@@ -40,6 +40,9 @@ class MemoryMapStore final : public MapStore {
   absl::StatusOr<std::vector<bpf::DrServerCounts>> ServerCounts() const override {
     return std::vector<bpf::DrServerCounts>(bpf::kDrServers);
   }
+  absl::StatusOr<std::vector<bpf::DrHandshakeCounts>> HandshakeCounts() const override {
+    return std::vector<bpf::DrHandshakeCounts>(bpf::kDrServers);
+  }
   absl::Status ClearServerCounts(uint32_t server) override {
     cleared.push_back(server);
     return absl::OkStatus();

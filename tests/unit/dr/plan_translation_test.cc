@@ -93,9 +93,62 @@ TEST(PlanTranslationTest, SchedulerPersistenceAndFallbackBecomeFlags) {
   service.persistence.ipv4_prefix_length = 24;
   service.persistence.timeout = absl::Hours(48);
   EXPECT_EQ(entry().flags, bpf::kDrServiceDropUnserved | bpf::kDrServiceTracked |
-                               bpf::kDrServiceBySource | bpf::kDrServicePersistent);
+                               bpf::kDrServiceByTurn | bpf::kDrServiceBySource |
+                               bpf::kDrServicePersistent);
   EXPECT_EQ(entry().client_prefix_length, 24);
-  EXPECT_EQ(entry().idle_timeout, absl::Hours(48));
+  EXPECT_EQ(entry().client_timeout, absl::Hours(48));
+  EXPECT_EQ(entry().idle_timeout, service.timeouts.idle);
+}
+
+TEST(PlanTranslationTest, TheFallbackServerIsTheLastResort) {
+  PlanService service = Service();
+  service.id = 9;
+  service.fallback = {model::Fallback::Action::kServer, {*net::IpAddress::Parse("10.0.0.99"), 0}};
+  ServerLinks links = Links();
+  const auto fallback = [&] {
+    const ServiceEntry entry = TranslateService(service, links, kNow)[0];
+    EXPECT_EQ(entry.servers.size(), 3u);
+    EXPECT_EQ(entry.servers.back().name, kFallbackName);
+    return entry.servers.back();
+  };
+  EXPECT_FALSE(fallback().usable) << "no way to it";
+  links[9] = {.mac = {1, 2, 3, 4, 5, 6}, .ifindex = 7};
+  EXPECT_TRUE(fallback().usable) << "for the flows that it has";
+  EXPECT_EQ(fallback().weight, 0);
+  EXPECT_EQ(fallback().link.ifindex, 7u);
+  service.servers[0].operational = model::OperationalState::kDown;
+  EXPECT_EQ(fallback().weight, 0);
+  service.servers[1].eligibility = model::Eligibility::kPersistentOnly;  // draining
+  EXPECT_GT(fallback().weight, 0);
+  service.servers[1].eligibility = model::Eligibility::kAll;
+  EXPECT_EQ(fallback().weight, 0);
+  links.erase(2);
+  EXPECT_GT(fallback().weight, 0);
+  service.addresses = {*net::IpAddress::Parse("fd00::1")};
+  EXPECT_TRUE(TranslateService(service, links, kNow)[0].servers.empty()) << "of another family";
+}
+
+TEST(PlanTranslationTest, WhatNeedsToKnowEveryFlowRecordsIt) {
+  PlanService service = Service();
+  EXPECT_FALSE(RecordsEveryFlow(service));
+  service.scheduler = model::Scheduler::kSourceHash;
+  EXPECT_FALSE(RecordsEveryFlow(service));
+  service.servers[1].connections_max = 10;
+  service.servers[1].connections_min = 5;
+  EXPECT_TRUE(RecordsEveryFlow(service));
+  ServiceEntry entry = TranslateService(service, Links(), kNow)[0];
+  EXPECT_EQ(entry.flags, bpf::kDrServiceTracked | bpf::kDrServiceBySource);
+  EXPECT_EQ(entry.servers[1].connections_max, 10u);
+  EXPECT_EQ(entry.servers[1].connections_min, 5u);
+  service = Service();
+  service.connections_max = 100;
+  entry = TranslateService(service, Links(), kNow)[0];
+  EXPECT_EQ(entry.flags, bpf::kDrServiceTracked);
+  EXPECT_EQ(entry.connections_max, 100u);
+  service = Service();
+  service.scheduler = model::Scheduler::kWeightedLeastConnections;
+  EXPECT_EQ(TranslateService(service, Links(), kNow)[0].flags,
+            bpf::kDrServiceTracked | bpf::kDrServiceLeastFlows);
 }
 
 // Mode Auto: the server behind the real ones stands for this host.

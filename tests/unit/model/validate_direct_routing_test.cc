@@ -20,9 +20,13 @@ Vip DirectVip(const std::string& ports = "80") {
 
 TEST(ValidateDirectRoutingTest, EveryProtocolAndEveryPortMayBeServed) {
   EXPECT_THAT(Lines(Validate(DirectVip())), IsEmpty());
-  for (const Scheduler scheduler : {Scheduler::kSourceHash, Scheduler::kWeightedRoundRobin}) {
+  for (const Scheduler scheduler : {Scheduler::kSourceHash, Scheduler::kWeightedRoundRobin,
+                                    Scheduler::kWeightedLeastConnections}) {
     Vip vip = DirectVip();
     vip.scheduler = scheduler;
+    vip.connections_max = 100;
+    vip.inline_servers = {MakeInline("a", "10.0.0.2")};
+    vip.inline_servers[0].spec.connections_max = 5;
     EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
   }
   Vip vip = DirectVip("*");
@@ -45,22 +49,8 @@ TEST(ValidateDirectRoutingTest, WhatOnlyAProxyCanDoIsRefusedWithTheReason) {
 TEST(ValidateDirectRoutingTest, WhatIsNotBuiltYetIsRefusedInWords) {
   const std::string not_yet = "not supported yet in this version: ";
   Vip vip = DirectVip();
-  vip.scheduler = Scheduler::kWeightedLeastConnections;
-  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.scheduler", not_yet));
-  vip = DirectVip();
-  vip.connections_max = 10;
-  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.maxConnections", not_yet));
-  vip = DirectVip();
-  vip.fallback.action = Fallback::Action::kServer;
-  vip.fallback.server = {Address("10.0.0.9"), 0};
-  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.fallback.action", not_yet));
-  vip = DirectVip();
   vip.health_check.each_port = true;
   EXPECT_THAT(Lines(Validate(vip)), IsError("spec.healthCheck.port", not_yet));
-  vip = DirectVip();
-  vip.inline_servers = {MakeInline("a", "10.0.0.2")};
-  vip.inline_servers[0].spec.connections_max = 5;
-  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.realServers.list[0].maxConnections", not_yet));
 }
 
 TEST(ValidateDirectRoutingTest, AServerNeedsTheVipsPortsAndFamily) {
@@ -76,6 +66,19 @@ TEST(ValidateDirectRoutingTest, AServerNeedsTheVipsPortsAndFamily) {
   vip.inline_servers[0].spec.host_name = "srv.example.com";
   EXPECT_THAT(Lines(Validate(vip)),
               IsError("spec.realServers.list[0].address", "needs the address of srv.example.com"));
+}
+
+TEST(ValidateDirectRoutingTest, TheFallbackServerHasTheVipsPortsAndFamily) {
+  Vip vip = DirectVip();
+  vip.fallback.action = Fallback::Action::kServer;
+  vip.fallback.server = {Address("10.0.0.9"), 0};
+  EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
+  vip.fallback.server.port = 8080;
+  EXPECT_THAT(Lines(Validate(vip)),
+              IsError("spec.fallback.address", "cannot translate the port to 8080"));
+  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.fallback.address", "use mode: SNAT"));
+  vip.fallback.server = {Address("fd00::9"), 0};
+  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.fallback.address", "families must match"));
 }
 
 Vip AutoVip() {

@@ -12,36 +12,61 @@
 //
 // A tracked service treats every slot as dirty; its base ring is the ring where a slot is clean. A
 // recorded or former server that is no longer usable counts as none.
+//
+// Whom a new flow goes to that is recorded: its client's server, in a persistent service; else by
+// least flows, by turn or by the ring, from where a full server's flows go to the next one with
+// room.
 #pragma once
 
-#include "pkg/dataplane/dr/bpf/lookup.bpf.h"
+#include "pkg/dataplane/dr/bpf/watch.bpf.h"
+
+// A new flow whose server is full looks at so many slots before it takes the least loaded server.
+enum { kSlotsProbed = 32 };
 
 struct Choice {
-  __u64 hash;
+  __u32 service_index;
+  __u32 server;   // 0 = none
+  __u32 refusal;  // why none: a reason, or 0 = there is no usable one
+  __u8 recorded;  // the flow table gave the server
+  __u8 opened;    // a new flow
+};
+
+// What the flow table is asked with.
+struct FlowState {
+  const struct DrService* service;
+  __u64 hash;         // of the flow, or by source of the client: gives the slot
+  __u64 record_hash;  // of the flow
+  __u64 now;
   __u32 service_index;
   __u32 slot_index;  // in the ring
   __u32 slot;        // the ring's element there
-  __u32 server;      // the outcome; 0 = none
-  __u8 opens;        // the packet's: SYN without ACK
-  __u8 is_udp;
-  __u8 quoted;    // by an ICMP error: nothing is recorded for it
-  __u8 recorded;  // outcome: the flow table gave the server
-  __u8 opened;    // outcome: a new flow
+  __u32 packet;      // kFlow... and kTcp...
 };
+// What ChooseRecorded must know of the packet, beside its TCP flags.
+enum { kFlowIsUdp = 0x100, kFlowIsQuoted = 0x200 };  // quoted by an ICMP error: nothing is recorded
 
-INLINE __u64 HashOf(const struct DrService* service, const struct Packet* packet) {
-  if (service->flags & kDrServiceBySource) {
-    if (!packet->is_ipv6) {
-      return DrHashIpv4(packet->client[3] & service->client_mask_ipv4, 0, service->hash_key);
-    }
-    const __u32 client[4] = {packet->client[0] & service->client_mask_ipv6[0],
-                             packet->client[1] & service->client_mask_ipv6[1],
-                             packet->client[2] & service->client_mask_ipv6[2],
-                             packet->client[3] & service->client_mask_ipv6[3]};
-    return DrHashIpv6(client, 0, service->hash_key);
-  }
+// What ChooseRecorded says: the server, and these.
+enum { kChoiceRecorded = 1 << 16, kChoiceOpened = 1 << 17, kChoiceRefusalShift = 24 };
+
+INLINE __u64 FlowHash(const struct DrService* service, const struct Packet* packet) {
   if (!packet->is_ipv6) return DrHashIpv4(packet->client[3], packet->ports, service->hash_key);
   return DrHashIpv6(packet->client, packet->ports, service->hash_key);
+}
+
+INLINE __u64 ClientHash(const struct DrService* service, const struct Packet* packet) {
+  if (!packet->is_ipv6) {
+    return DrHashIpv4(packet->client[3] & service->client_mask_ipv4, 0, service->hash_key);
+  }
+  const __u32 client[4] = {packet->client[0] & service->client_mask_ipv6[0],
+                           packet->client[1] & service->client_mask_ipv6[1],
+                           packet->client[2] & service->client_mask_ipv6[2],
+                           packet->client[3] & service->client_mask_ipv6[3]};
+  return DrHashIpv6(client, 0, service->hash_key);
+}
+
+INLINE __u64 RecordHash(const struct DrService* service, const struct Packet* packet, __u64 hash) {
+  if (!(service->flags & kDrServiceBySource)) return hash;
+  return DrRecordHash(hash, FlowHash(service, packet));
 }
 
 // The element of a service's ring (or base ring); 0 when there is none.
@@ -53,119 +78,185 @@ INLINE __u32 RingSlotOf(void* ring_of_service, __u32 service_index, __u32 slot_i
   return group ? group->slots[slot_index & 3] : 0;
 }
 
-// The server, or null. Index 0 is never usable.
-INLINE const struct DrServer* UsableServer(__u32 server_index) {
-  const struct DrServer* server = &tables.servers[server_index % kDrServers];
-  return server->flags & kDrServerUsable ? server : 0;
-}
-
 // The server that a flow had which began before the window; the present one when that is gone.
-INLINE __u32 FormerServer(const struct Choice* choice) {
-  const __u32 present = choice->slot & kDrSlotServer;
-  if (!(choice->slot & kDrSlotDirty)) return present;
-  const __u32 former =
-      RingSlotOf(&bases, choice->service_index, choice->slot_index) & kDrSlotServer;
+INLINE __u32 FormerServer(const struct FlowState* flow) {
+  const __u32 present = flow->slot & kDrSlotServer;
+  if (!(flow->slot & kDrSlotDirty)) return present;
+  const __u32 former = RingSlotOf(&bases, flow->service_index, flow->slot_index) & kDrSlotServer;
   return UsableServer(former) ? former : present;
 }
 
-// The next slot in turn, for a new flow.
-INLINE __u32 ServerInTurn(const struct DrService* service, const struct Choice* choice) {
-  __u32* turn = bpf_map_lookup_elem(&turns, &choice->service_index);
-  if (!turn) return choice->slot & kDrSlotServer;
-  const __u32 slot_index = (*turn)++ & service->ring_mask;
-  return RingSlotOf(&rings, choice->service_index, slot_index) & kDrSlotServer;
+// The next slots in turn, `count` of them at once; this CPU's.
+INLINE __u32 NextInTurn(__u32 service_index, __u32 count) {
+  __u32* turn = bpf_map_lookup_elem(&turns, &service_index);
+  if (!turn) return 0;
+  const __u32 first = *turn;
+  *turn += count;
+  return first;
 }
 
-INLINE __u32 ServerForNewFlow(const struct DrService* service, const struct Choice* choice) {
-  if (service->flags & kDrServiceByTurn) return ServerInTurn(service, choice);
-  return choice->slot & kDrSlotServer;
-}
-
-// Hides from the compiler what it knows of a value: what follows stays arithmetic. As branches it
-// would multiply the paths that the verifier has to walk, by two for each of the eight entries.
-#define KEEP_ARITHMETIC(value) asm volatile("" : "+r"(value))
-
-INLINE __u64 EntryAt(const struct DrFlowBucket* bucket, __u32 position) {
-  return *(const volatile __u64*)&bucket->entries[position & 7];
-}
-
-// Position of the flow's entry in the bucket, or -1; `*entry` is its value then.
-INLINE int FindEntry(const struct DrFlowBucket* bucket, __u64 hash, __u64* entry) {
-  __u32 matches = 0;
-#pragma unroll
-  for (int i = 0; i < 8; ++i) {
-    __u64 difference = (EntryAt(bucket, i) ^ hash) >> kDrFlowTagShift;
-    KEEP_ARITHMETIC(difference);
-    matches |= (__u32)((difference - 1) >> 63) << i;  // 1 for 0, as it has 40 bits
-  }
-  if (!matches) return -1;
-  const __u32 lowest = matches & -matches;
-  const __u32 position = ((lowest >> 1 | lowest >> 3 | lowest >> 5 | lowest >> 7) & 1) |
-                         ((lowest >> 2 | lowest >> 3 | lowest >> 6 | lowest >> 7) & 1) << 1 |
-                         ((lowest >> 4 | lowest >> 5 | lowest >> 6 | lowest >> 7) & 1) << 2;
-  *entry = EntryAt(bucket, position);
-  // Another CPU may have replaced it; and the tag of an empty one is 0, as one hash in 2^40 has it.
-  if (((*entry ^ hash) >> kDrFlowTagShift) || !(*entry & kDrFlowServerMask)) return -1;
-  return (int)position;
-}
-
-// What an entry is worth giving up for: an empty one before those that never got past a SYN, those
-// before the others, the longest unused first. So a flood of SYNs evicts its own kind.
-INLINE __s64 EvictionScore(__u64 entry, __u64 age) {
-  __u64 is_empty = (entry & kDrFlowServerMask) - 1;  // the sign bit
-  KEEP_ARITHMETIC(is_empty);
-  const __u64 unestablished = ~entry >> 23 & 1;
-  return (__s64)((is_empty >> 63 << 8) | (unestablished << 7) |
-                 ((age - (entry >> kDrFlowAgeShift)) & kDrFlowAgeMask));
-}
-
-// Position of the entry to give up, whose value is `*entry`; -1 when another CPU changed it
-// meanwhile.
-INLINE int FindVictim(const struct DrFlowBucket* bucket, __u64 age, __u64* entry) {
-  __s64 best = 0;
-#pragma unroll
-  for (int i = 0; i < 8; ++i) {
-    const __s64 score = EvictionScore(EntryAt(bucket, i), age) << 3 | i;
-    const __s64 lead = best - score;
-    __s64 is_behind = lead >> 63;  // all ones when `score` is the higher one
-    KEEP_ARITHMETIC(is_behind);
-    best -= lead & is_behind;
-  }
-  const __u32 position = best & 7;
-  *entry = EntryAt(bucket, position);
-  return EvictionScore(*entry, age) == best >> 3 ? (int)position : -1;
-}
-
-// Writes the flow's record over its own entry, or over the one that is given up. Another CPU may
-// take that entry first: then once more, and the second time the flow stays unrecorded.
-INLINE void Record(struct DrFlowBucket* bucket, __u64 hash, __u64 age, __u32 server) {
-  const __u64 wanted = (hash >> kDrFlowTagShift << kDrFlowTagShift) | (age << kDrFlowAgeShift) |
-                       (server & kDrFlowServerMask);
+// The first server from the slot on that takes new flows; 0 = within the bound there is none.
+GLOBAL __u32 ServerWithRoom(__u32 service_index, __u32 slot_index, __u32 ring_mask) {
+  void* ring = bpf_map_lookup_elem(&rings, &service_index);
+  if (!ring) return 0;
 #pragma nounroll
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    __u64 before = 0;
-    int position = FindEntry(bucket, hash, &before);
-    if (position < 0) position = FindVictim(bucket, age, &before);
-    if (position < 0) continue;
-    if (__sync_val_compare_and_swap(&bucket->entries[position & 7], before, wanted) == before) {
-      return;
-    }
+  for (__u32 i = 0; i < kSlotsProbed; ++i) {
+    const __u32 at = (slot_index + i) & ring_mask;
+    const __u32 index = at >> 2;
+    const struct DrRingGroup* group = bpf_map_lookup_elem(ring, &index);
+    if (!group) return 0;
+    const __u32 server = group->slots[at & 3] & kDrSlotServer;
+    if (TakesNewFlows(server)) return server;
   }
-  Because(kDrReasonTableContended, 0);
+  return 0;
 }
 
-// Notes that the flow lives. Written at most once per unit of age and flow.
-INLINE void Refresh(struct DrFlowBucket* bucket, int position, __u64 entry, __u64 age) {
-  const __u64 age_bits = (__u64)kDrFlowAgeMask << kDrFlowAgeShift;
-  const __u64 wanted = (entry & ~age_bits) | (age << kDrFlowAgeShift) | DR_FLOW_ESTABLISHED;
-  if (wanted == entry) return;
-  __sync_val_compare_and_swap(&bucket->entries[position & 7], entry, wanted);
+// The least loaded of the servers of so many slots from here on.
+GLOBAL __u32 LeastOnRing(__u32 service_index, __u32 slot_index, __u32 ring_mask) {
+  void* ring = bpf_map_lookup_elem(&rings, &service_index);
+  if (!ring) return 0;
+  __u32 least = 0;
+  __u64 least_load = NO_LIMIT;
+#pragma nounroll
+  for (__u32 i = 0; i < kDrCandidatesMax; ++i) {
+    const __u32 at = (slot_index + i) & ring_mask;
+    const __u32 index = at >> 2;
+    const struct DrRingGroup* group = bpf_map_lookup_elem(ring, &index);
+    if (!group) break;
+    const __u32 server = group->slots[at & 3] & kDrSlotServer;
+    const __u64 load = LoadWith(server, 1);
+    if (!IsLess(load, least_load) || !TakesNewFlows(server)) continue;
+    least = server;
+    least_load = load;
+  }
+  return least;
 }
 
-// Whether the packet begins a flow that may be placed anew, although it is recorded. A SYN that is
-// sent again stays with its first server.
-INLINE int PlacesAnew(const struct DrService* service, const struct Choice* choice, __u64 entry) {
-  return choice->opens && (entry & DR_FLOW_ESTABLISHED) && !(service->flags & kDrServicePersistent);
+// The server that the scheduler gives a new flow; 0 = none takes any. Services with more servers
+// than the list of candidates holds take turns on the ring.
+INLINE __u32 ScheduledServer(const struct FlowState* flow) {
+  const struct DrService* service = flow->service;
+  const __u32 service_index = flow->service_index;
+  const __u32 candidates = service->candidates;
+  const __u32 by_least_flows = service->flags & kDrServiceLeastFlows;
+  const __u32 by_turn = service->flags & kDrServiceByTurn;
+  if ((by_least_flows || by_turn) && candidates <= kDrCandidatesMax) {
+    return NextCandidate(service_index, candidates, by_least_flows);
+  }
+  if (by_least_flows) {
+    const __u32 slot_index = NextInTurn(service_index, kDrCandidatesMax);
+    return LeastOnRing(service_index, slot_index, service->ring_mask);
+  }
+  const __u32 slot_index = by_turn ? NextInTurn(service_index, 1) : flow->slot_index;
+  const __u32 server = ServerWithRoom(service_index, slot_index, service->ring_mask);
+  return server ? server : NextCandidate(service_index, candidates, 1);
+}
+
+// The server that the flow's client is recorded with, when it takes new flows; else 0.
+GLOBAL __u32 ClientsServer(__u64 client_hash) {
+  struct DrFlowBucket* bucket = BucketOf(client_hash);
+  __u64 entry = 0;
+  if (!bucket || FindEntry(bucket, client_hash, &entry) < 0) return 0;
+  const __u32 server = entry & kDrFlowServerMask;
+  return TakesNewFlows(server) ? server : 0;
+}
+
+INLINE __u64 FlowAge(const struct FlowState* flow) {
+  return (flow->now >> (flow->service->age_shift & 63)) & kDrFlowAgeMask;
+}
+
+// Records the flow, or its client, with a server that has it on its load; 0 = it could not be.
+INLINE int RecordFlow(const struct FlowState* flow, __u64 hash, __u64 low_bits) {
+  return Record(hash, FlowAge(flow), (flow->now >> kDrHandshakeAgeShift) & kDrFlowAgeMask,
+                low_bits);
+}
+
+// A place for a new flow: on its VIP, then on a server, then in the table. Without one in the table
+// the flow goes on while the ring says the same, but it is not counted.
+INLINE __u32 PlaceNewFlow(const struct FlowState* flow) {
+  const struct DrService* service = flow->service;
+  struct DrVipLoad* vip = &tables.vips[service->vip % kDrServices];
+  if (!TakePlaceOnVip(vip)) return kDrReasonVipLimit << kChoiceRefusalShift;
+  __u32 server = service->flags & kDrServicePersistent ? ClientsServer(flow->hash) : 0;
+  if (!server) server = ScheduledServer(flow);
+  if (!server || !TakePlaceOnServer(server)) {
+    __sync_fetch_and_add(&vip->active, -1);
+    const int is_full = UsableServer(flow->slot & kDrSlotServer) != 0;
+    return is_full ? kDrReasonServersFull << kChoiceRefusalShift : 0;
+  }
+  const __u32 handshake = flow->packet & kFlowIsUdp ? 0 : kDrFlowHandshake;
+  if (!RecordFlow(flow, flow->record_hash, server | handshake)) {
+    AddFlows(server, -1);
+  } else if (handshake) {
+    CountHandshake(server, 1, 0);
+  }
+  if (service->flags & kDrServicePersistent) {
+    RecordFlow(flow, flow->hash, server | kDrFlowClient);
+  }
+  return server | kChoiceOpened;
+}
+
+// The entry of a flow, or of a client, of which a packet came that is no SYN.
+INLINE __u64 RefreshedEntry(__u64 entry, __u64 age, __u32 ends) {
+  const __u64 clear = (__u64)kDrFlowAgeMask << kDrFlowAgeShift | kDrFlowHandshake;
+  return (entry & ~clear) | (age << kDrFlowAgeShift) | DR_FLOW_ESTABLISHED |
+         (ends ? kDrFlowEnded : 0);
+}
+
+// Notes that it lives, that it got past its SYN, or that it ends: at most once per unit of age,
+// beside that. Another CPU may change the entry first: then once more, lest an end is missed.
+GLOBAL int Refresh(__u64 hash, __u64 age, __u32 ends) {
+  struct DrFlowBucket* bucket = BucketOf(hash);
+  if (!bucket) return 0;
+#pragma nounroll
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    __u64 entry = 0;
+    const int position = FindEntry(bucket, hash, &entry);
+    if (position < 0) return 0;
+    if (!Exchange(bucket, position, entry, RefreshedEntry(entry, age, ends))) continue;
+    if (entry & kDrFlowHandshake) CountHandshake(entry & kDrFlowServerMask, 0, 1);
+    if (ends && DrFlowCounts(entry)) AddFlows(entry & kDrFlowServerMask, -1);
+    return 0;
+  }
+  return 0;
+}
+
+// Whether a SYN begins a new flow of a recorded one's addresses and ports. One that is sent again
+// stays with its first server.
+INLINE int BeginsAnew(const struct FlowState* flow, __u64 entry) {
+  return OpensFlow(flow->packet) && (entry & DR_FLOW_ESTABLISHED);
+}
+
+// The server that the flow is recorded with; 0 = with none that could.
+INLINE __u32 FollowRecord(const struct FlowState* flow) {
+  struct DrFlowBucket* bucket = BucketOf(flow->record_hash);
+  if (!bucket) return 0;
+  __u64 entry = 0;
+  if (FindEntry(bucket, flow->record_hash, &entry) < 0) return 0;
+  const int anew = BeginsAnew(flow, entry);
+  const __u32 recorded = entry & kDrFlowServerMask;
+  const __u32 server = !anew && UsableServer(recorded) ? recorded : 0;
+  if ((flow->packet & kFlowIsQuoted) || (OpensFlow(flow->packet) && !anew)) return server;
+  const __u32 ends = anew || (flow->packet & (kTcpFin | kTcpReset));
+  const __u64 age = FlowAge(flow);
+  if (RefreshedEntry(entry, age, ends) == entry || !(server || ends)) return server;
+  Refresh(flow->record_hash, age, ends);
+  if (flow->service->flags & kDrServicePersistent) Refresh(flow->hash, age, 0);
+  return server;
+}
+
+// A flow that goes where it went before the window, as far as is known.
+INLINE __u32 FollowBase(const struct FlowState* flow) {
+  const __u32 server = FormerServer(flow);
+  if (!(flow->packet & kFlowIsUdp)) {
+    // Its SYN may have found the slot clean.
+    if (IsWatched(flow->record_hash)) WatchHandshake(flow->record_hash, 0, 0);
+    return server;
+  }
+  if (!server || (flow->packet & kFlowIsQuoted)) return server;
+  AddFlows(server, 1);
+  if (!RecordFlow(flow, flow->record_hash, server)) AddFlows(server, -1);
+  return server;
 }
 
 // CLOCK_MONOTONIC in ns, to about a tick of the kernel.
@@ -179,47 +270,47 @@ INLINE __u64 CoarseNow(void) {
   return now;
 }
 
-// The rows of the table above in which the flow table has a say. Inlined, as the return from a
-// function costs 10 ns where the kernel guards returns (AMD's SRSO).
-INLINE void ChooseRecorded(const struct DrService* service, struct Choice* choice) {
-  const __u32 index = DrFlowBucketIndex(choice->hash);
-  struct DrFlowBucket* bucket = bpf_map_lookup_elem(&flows, &index);
-  if (!bucket) return;
-  const __u64 now = CoarseNow();
-  const __u64 age = (now >> (service->age_shift & 63)) & kDrFlowAgeMask;
-  __u64 entry = 0;
-  const int position = FindEntry(bucket, choice->hash, &entry);
-  if (position >= 0 && !PlacesAnew(service, choice, entry) &&
-      UsableServer(entry & kDrFlowServerMask)) {
-    choice->server = entry & kDrFlowServerMask;
-    choice->recorded = 1;
-    if (!choice->quoted && !choice->opens) Refresh(bucket, position, entry, age);
-    return;
-  }
-  const int in_grace = (choice->slot & kDrSlotDirty) && now < service->udp_grace_until_ns;
-  if (choice->opens || (choice->is_udp && !in_grace)) {
-    choice->opened = !choice->quoted;
-    choice->server = choice->quoted ? choice->server : ServerForNewFlow(service, choice);
-  } else {
-    choice->server = FormerServer(choice);
-  }
-  if (choice->server && !choice->quoted && (choice->opens || choice->is_udp)) {
-    Record(bucket, choice->hash, age, choice->server);
-  }
+// The rows of the table above in which the flow table has a say; a clean slot never comes here.
+// `place`: the slot's index, and the slot above it. Returns server and kChoice...
+GLOBAL __u32 ChooseRecorded(__u32 service_index, __u64 hash, __u64 record_hash, __u32 place,
+                            __u32 packet) {
+  const struct FlowState flow = {.service = &tables.services[service_index % kDrServices],
+                                 .hash = hash,
+                                 .record_hash = record_hash,
+                                 .now = CoarseNow(),
+                                 .service_index = service_index,
+                                 .slot_index = place & 0xffff,
+                                 .slot = place >> 16,
+                                 .packet = packet};
+  const __u32 recorded = FollowRecord(&flow);
+  if (recorded) return recorded | kChoiceRecorded;
+  const int in_grace = (flow.slot & kDrSlotDirty) && flow.now < flow.service->udp_grace_until_ns;
+  const int is_new = OpensFlow(packet) || ((packet & kFlowIsUdp) && !in_grace);
+  if (!is_new) return FollowBase(&flow);
+  return packet & kFlowIsQuoted ? flow.slot & kDrSlotServer : PlaceNewFlow(&flow);
 }
 
 INLINE void Choose(const struct DrService* service, const struct Packet* packet,
                    struct Choice* choice) {
-  choice->hash = HashOf(service, packet);
-  choice->slot_index = DrRingSlot(choice->hash, service->ring_mask);
-  choice->slot = RingSlotOf(&rings, choice->service_index, choice->slot_index);
-  choice->server = choice->slot & kDrSlotServer;
-  choice->opened = packet->opens;
-  const int is_plain = !(choice->slot & kDrSlotDirty) && !(service->flags & kDrServiceTracked);
+  const __u64 hash =
+      service->flags & kDrServiceBySource ? ClientHash(service, packet) : FlowHash(service, packet);
+  const __u32 slot_index = DrRingSlot(hash, service->ring_mask);
+  const __u32 slot = RingSlotOf(&rings, choice->service_index, slot_index);
+  const int is_plain = !(slot & kDrSlotDirty) && !(service->flags & kDrServiceTracked);
   if (__builtin_expect(!is_plain, 0)) {  // out of the way of the others
-    choice->opens = packet->opens;
-    choice->is_udp = packet->protocol == IPPROTO_UDP;
-    choice->quoted = packet->quoted;
-    ChooseRecorded(service, choice);
+    const __u32 what = packet->tcp_flags | (packet->protocol == IPPROTO_UDP ? kFlowIsUdp : 0) |
+                       (packet->quoted ? kFlowIsQuoted : 0);
+    const __u32 said =
+        ChooseRecorded(choice->service_index, hash, RecordHash(service, packet, hash),
+                       slot_index | slot << 16, what);
+    choice->server = said & kDrSlotServer;
+    choice->refusal = said >> kChoiceRefusalShift;
+    choice->recorded = (said & kChoiceRecorded) != 0;
+    choice->opened = (said & kChoiceOpened) != 0;
+    return;
   }
+  choice->server = slot & kDrSlotServer;
+  choice->opened = OpensFlow(packet->tcp_flags);
+  const __u64 record_hash = RecordHash(service, packet, hash);
+  if (IsWatched(record_hash)) WatchHandshake(record_hash, choice->server, choice->opened);
 }

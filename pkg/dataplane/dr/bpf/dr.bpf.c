@@ -56,6 +56,15 @@ INLINE int BalanceLaterFragment(void* context, enum Hook hook, const struct Pack
   return Forward(context, hook, packet, &choice, server);
 }
 
+// Without a server: what the VIP's fallback says.
+INLINE int Refuse(const struct DrService* service, const struct Packet* packet, __u32 refusal) {
+  if (service->flags & kDrServiceDropUnserved) {
+    return Because(refusal ? refusal : kDrReasonUnservedDropped, XDP_DROP);
+  }
+  NoteFirstFragment(packet, kDrFragmentPassed);
+  return Because(refusal ? refusal : kDrReasonUnserved, XDP_PASS);
+}
+
 INLINE int Balance(void* context, enum Hook hook, const struct Packet* packet,
                    const struct DrVipSlot* vip) {
   if (packet->later_fragment) return BalanceLaterFragment(context, hook, packet);
@@ -69,13 +78,7 @@ INLINE int Balance(void* context, enum Hook hook, const struct Packet* packet,
   if (!HoldsLease(service, choice.service_index)) return Because(kDrReasonLeaseExpired, XDP_DROP);
   Choose(service, packet, &choice);
   const struct DrServer* server = UsableServer(choice.server);
-  if (!server) {
-    if (service->flags & kDrServiceDropUnserved) {
-      return Because(kDrReasonUnservedDropped, XDP_DROP);
-    }
-    NoteFirstFragment(packet, kDrFragmentPassed);
-    return Because(kDrReasonUnserved, XDP_PASS);
-  }
+  if (!server) return Refuse(service, packet, choice.refusal);
   NoteFirstFragment(packet, choice.server);
   return Forward(context, hook, packet, &choice, server);
 }
@@ -102,8 +105,8 @@ INLINE int BalanceUncommon(void* context, enum Hook hook, __u16 vlan) {
   const int probed = AnswerProbe(context, hook);
   if (probed) return probed;
   struct Packet packet = {};
-  const int result = Parse(DataOf(context, hook), EndOf(context, hook), FrameBytes(context, hook),
-                           &packet);
+  const int result =
+      Parse(DataOf(context, hook), EndOf(context, hook), FrameBytes(context, hook), &packet);
   if (result == kUnparsed) return Because(kDrReasonUnparsed, XDP_PASS);
   if (result == kNotOurs || (vlan && packet.vlan)) return Because(kDrReasonNotOurs, XDP_PASS);
   packet.vlan |= vlan;

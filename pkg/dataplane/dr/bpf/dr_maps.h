@@ -4,7 +4,7 @@
 //
 //   frame -> vip_slots[hash(address, protocol)] -> port_groups[table, port / 4] -> services[id]
 //         -> rings[id][hash(client) & mask] -> servers[index] -> MAC
-//                    dirty slot only: -> flows[hash(client)], else bases[id][same slot]
+//       dirty slot or tracked service only: -> flows[hash(client)], else bases[id][same slot]
 //
 // The small tables are one value, DrTables, that the program addresses directly (10 ns a packet
 // less than as maps) and user space writes through memory. What changes under packets changes by
@@ -35,6 +35,8 @@ DR_CONSTANT(kDrServices, 256);  // index 0 is none
 DR_CONSTANT(kDrServers, 4096);  // index 0 is none
 DR_CONSTANT(kDrRingSlotsMin, 4096);
 DR_CONSTANT(kDrRingSlotsMax, 65536);
+// A new flow by least flows or by turn looks at so many servers at most.
+DR_CONSTANT(kDrCandidatesMax, 256);
 
 DR_CONSTANT(kDrFlowBucketBits, 17);  // of 8 flows in 64 bytes: 1 M flows in 8 MiB
 DR_CONSTANT(kDrFlowBuckets, 1 << kDrFlowBucketBits);
@@ -69,19 +71,23 @@ struct DrPortGroup {
   __u16 services[4];
 };
 
-// Every flow is recorded; else only those of dirty slots.
+// Every flow is recorded, so that the loads are known and limits hold; else only those of dirty
+// slots.
 DR_CONSTANT(kDrServiceTracked, 1);
-// A new flow takes the next slot in turn (round robin), not the one of its hash. With tracked.
+// A new flow goes to the next server in turn (round robin by weight). With tracked.
 DR_CONSTANT(kDrServiceByTurn, 2);
 // The hash is of the client's address under its mask, without ports.
 DR_CONSTANT(kDrServiceBySource, 4);
-// A recorded client keeps its server for new connections too. With tracked and by source.
+// A client is recorded too, and keeps its server for new flows. With tracked and by source.
 DR_CONSTANT(kDrServicePersistent, 8);
 // Forwards only before DrTables.leases[index].
 DR_CONSTANT(kDrServiceLeased, 16);
 // Without a usable server: drop; else the host's own stack answers (a RST, when it has the
 // address).
 DR_CONSTANT(kDrServiceDropUnserved, 32);
+// A new flow goes to the server with the fewest flows for its weight, to within one flow. With more
+// than kDrCandidatesMax servers: the least loaded of the next so many slots in turn. With tracked.
+DR_CONSTANT(kDrServiceLeastFlows, 64);
 
 // One cache line.
 struct DrService {
@@ -94,7 +100,8 @@ struct DrService {
   __u32 age_shift;         // a flow's age counts in units of 2^age_shift ns
   __u32 client_mask_ipv4;  // by source: applied to the client's address
   __u32 client_mask_ipv6[4];
-  __u32 reserved[2];
+  __u32 vip;         // index of the VIP's load
+  __u32 candidates;  // servers that may take new flows: in DrTables.candidates, when they fit
 };
 
 // Maps "rings" and "bases": by service index, an inner array of these. A slot is a server index and
@@ -126,18 +133,70 @@ struct DrServerCounts {
   __u64 recorded;  // packets whose server the flow table gave
 };
 
-// Map "flows". An entry:
+// Map "handshakes": per CPU, by server index. Of TCP flows that were watched: all recorded ones,
+// and of those in clean slots a sample (see kDrWatchSample).
+struct DrHandshakeCounts {
+  __u64 watched;     // SYNs
+  __u64 progressed;  // of these, flows of which a further packet came
+};
+
+// Map "flows". An entry is of a flow, or in a persistent service of a client:
 //
-//   63              24  23           22    16  15      0
-//   [ tag: hash bits ][ established ][ age   ][ server ]     0 in `server`: empty
+//   63              24  23           22    16  15                              11      0
+//   [ tag: hash bits ][ established ][ age   ][ (free) client handshake ended ][ server ]
+//
+// A server of 0: empty. A flow that has not ended counts in the load of its server: who takes the
+// entry out, or marks it as ended, takes it off the load, and the atomic exchange of the entry lets
+// one alone do that.
 struct DrFlowBucket {
   __u64 entries[8];
 };
 DR_CONSTANT(kDrFlowTagShift, 24);
 DR_CONSTANT(kDrFlowAgeShift, 16);
 DR_CONSTANT(kDrFlowAgeMask, 0x7f);
-DR_CONSTANT(kDrFlowServerMask, 0xffff);
+DR_CONSTANT(kDrFlowServerMask, 0x0fff);
+DR_CONSTANT(kDrFlowEnded, 0x1000);  // a FIN or RST of the client's came, or a SYN anew
+// A SYN came, but nothing further yet. The age of such an entry counts in units of
+// 2^kDrHandshakeAgeShift ns (1.07 s), so that it is forgotten soon, whatever the idle time-out is.
+DR_CONSTANT(kDrFlowHandshake, 0x2000);
+DR_CONSTANT(kDrFlowClient, 0x4000);  // of a client, not a flow
+DR_CONSTANT(kDrHandshakeAgeShift, 30);
 #define DR_FLOW_ESTABLISHED (1ULL << 23)
+
+// Whether the entry is in the load of its server.
+static inline int DrFlowCounts(__u64 entry) {
+  return (entry & kDrFlowServerMask) && !(entry & (kDrFlowEnded | kDrFlowClient));
+}
+
+// How many recorded flows a real server has, over all services of its VIP. `active` is changed by
+// atomic additions, of the program and of user space; below 0 only while those pass each other.
+struct DrServerLoad {
+  __s32 active;
+  __u32 connections_max;     // 0 = unlimited
+  __u32 connections_resume;  // once full, it takes new flows again at this many
+  __u32 full;    // reached connections_max, and has not been at connections_resume since
+  __u32 weight;  // times kDrWeightUnit
+  __u32 vip;     // index of its VIP's load
+  __u64 reserved;
+};
+// So that those of kDrCandidatesMax servers of the weight 65,535 fit into 32 bits together.
+DR_CONSTANT(kDrWeightUnit, 128);
+
+struct DrVipLoad {
+  __s32 active;
+  __u32 connections_max;  // 0 = unlimited
+  __u64 refused;          // new flows, because of it
+};
+
+// Watched handshakes of clean slots: {tag: 40 hash bits, age: 12 in units as kDrFlowHandshake's,
+// server: 12}, direct mapped. The sample is those flows whose hash has none of these bits, so that
+// the packets of all others meet no table.
+DR_CONSTANT(kDrWatches, 4096);
+DR_CONSTANT(kDrWatchSample, 0xf << 17);  // neither bucket nor tag; 1 of 16
+DR_CONSTANT(kDrWatchAgeShift, 12);
+DR_CONSTANT(kDrWatchAgeMask, 0xfff);
+// For so many units of age an unfinished handshake holds its place; then it has failed.
+DR_CONSTANT(kDrWatchUnits, 4);
 
 DR_CONSTANT(kDrFragmentPassed, 0xffff);  // in place of a server: to the host's own stack
 
@@ -180,6 +239,7 @@ struct DrNotes {
   // CLOCK_MONOTONIC; the base ring is kept until then. 0 = no window.
   __u64 window_until_ns[kDrServices];
   __u64 server_names[kDrServers];
+  __u64 vip_names[kDrServices];
 };
 
 // The global variable "tables".
@@ -194,6 +254,11 @@ struct DrTables {
   // {tag: 48 bits of the hash, server: 16}, direct mapped. Written by the program alone.
   __u64 fragments[kDrFragments];
   struct DrNotes notes;
+  struct DrServerLoad loads[kDrServers];  // by server index
+  struct DrVipLoad vips[kDrServices];     // by DrService.vip; index 0 is none
+  // By service index: servers that may take new flows.
+  __u16 candidates[kDrServices][kDrCandidatesMax];
+  __u64 watches[kDrWatches];  // written by the program alone
 };
 
 // What became of a packet to a VIP that was not forwarded, and of what was none: map "reasons",
@@ -206,6 +271,9 @@ struct DrTables {
   X(LocalServer, "local_server", "passed: the real server is this host")                        \
   X(Unserved, "unserved", "passed: the VIP has no usable real server; the host answers")        \
   X(UnservedDropped, "unserved_dropped", "dropped: the VIP has no usable real server")          \
+  X(VipLimit, "vip_limit", "new flow, passed or dropped as unserved: the VIP's maxConnections") \
+  X(ServersFull, "servers_full",                                                                \
+    "new flow, passed or dropped as unserved: every real server is at its maxConnections")      \
   X(Malformed, "malformed", "dropped: to a VIP, transport header truncated")                    \
   X(FragmentWithoutFirst, "fragment_without_first", "dropped: its first fragment was not seen") \
   X(LeaseExpired, "lease_expired", "dropped: this node's lease of the VIP has ended")           \
@@ -227,11 +295,15 @@ static_assert(sizeof(struct DrService) == 64, "one cache line");
 static_assert(sizeof(struct DrRingGroup) == 8, "map layout");
 static_assert(sizeof(struct DrServer) == 16, "four in a cache line");
 static_assert(sizeof(struct DrServerCounts) == 32, "two in a cache line");
+static_assert(sizeof(struct DrHandshakeCounts) == 16, "map layout");
 static_assert(sizeof(struct DrFlowBucket) == 64, "one cache line");
+static_assert(sizeof(struct DrServerLoad) == 32, "two in a cache line");
+static_assert(sizeof(struct DrVipLoad) == 16, "map layout");
 static_assert(sizeof(struct DrInterface) == 16, "map layout");
 static_assert(sizeof(struct DrProbe) == 128, "two cache lines");
-static_assert(sizeof(struct DrTables) < 256 * 1024, "one value of an array map");
+static_assert(sizeof(struct DrTables) < 640 * 1024, "one value of an array map");
 static_assert(kDrServers <= kDrSlotServer, "a slot holds a server index and the dirty bit");
+static_assert(kDrServers <= kDrFlowServerMask + 1, "an entry holds a server index and marks");
 // A ring's slot is taken from the tag, so that a record alone tells which slot its flow is in.
 static_assert(kDrFlowBucketBits <= kDrFlowTagShift, "bucket and tag share no bit");
 
@@ -269,6 +341,13 @@ static inline __u64 DrHashIpv6(const __u32 client[4], __u32 ports, const __u64 k
 
 static inline __u32 DrRingSlot(__u64 hash, __u32 ring_mask) {
   return (__u32)(hash >> kDrFlowTagShift) & ring_mask;
+}
+
+// The key of a flow's record where the ring's slot is by the client alone: the bits of the slot are
+// the client's, the others the flow's.
+static inline __u64 DrRecordHash(__u64 client_hash, __u64 flow_hash) {
+  const __u64 slot_bits = (__u64)(kDrRingSlotsMax - 1) << kDrFlowTagShift;
+  return (client_hash & slot_bits) | (flow_hash & ~slot_bits);
 }
 
 static inline __u32 DrFlowBucketIndex(__u64 hash) { return (__u32)hash & (kDrFlowBuckets - 1); }

@@ -23,12 +23,15 @@ struct Packet {
   __u16 vlan;   // 802.1Q identifier; 0 = untagged
   __u8 protocol;
   __u8 is_ipv6;
-  __u8 opens;           // SYN without ACK
+  __u8 tcp_flags;       // kTcp...; 0 of others
   __u8 quoted;          // an ICMP error
   __u8 first_fragment;  // more follow
   __u8 later_fragment;  // has no ports
   __u8 truncated;       // the transport header is not all there
 };
+
+// RFC 9293 §3.1: the fourteenth byte of the header.
+enum { kTcpFlagsOffset = 13, kTcpFin = 1, kTcpSyn = 2, kTcpReset = 4, kTcpAck = 16 };
 
 // Whether the packet, whose header is at `network`, reaches up to `behind`. What follows its length
 // is padding, however much the frame holds.
@@ -53,6 +56,8 @@ INLINE void SetIpv6(__u32 address[4], const struct in6_addr* ipv6) {
   address[3] = ipv6->in6_u.u6_addr32[3];
 }
 
+INLINE int OpensFlow(__u32 tcp_flags) { return (tcp_flags & (kTcpSyn | kTcpAck)) == kTcpSyn; }
+
 // The first four bytes of either header are the ports (RFC 9293 §3.1, RFC 768).
 INLINE void ParseTransport(const void* network, const void* transport, const void* end,
                            struct Packet* packet) {
@@ -63,7 +68,7 @@ INLINE void ParseTransport(const void* network, const void* transport, const voi
       return;
     }
     packet->ports = *(const __u32*)transport;
-    packet->opens = tcp->syn && !tcp->ack;
+    packet->tcp_flags = ((const __u8*)transport)[kTcpFlagsOffset];
     return;
   }
   const struct udphdr* udp = transport;
