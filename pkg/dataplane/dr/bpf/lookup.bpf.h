@@ -10,10 +10,11 @@ INLINE const struct DrVipSlot* FindVip(const struct Packet* packet) {
   const __u32 kind = packet->protocol | (packet->is_ipv6 ? kDrVipIpv6 : 0);
   const __u32 place = DrVipIndex(packet->vip, kind, tables.config.vip_seed[half]);
   const struct DrVipSlot* slot = &tables.vip_slots[(half << kDrVipSlotBits) | place];
-  const __u32 difference = (slot->address[0] ^ packet->vip[0]) |
-                           (slot->address[1] ^ packet->vip[1]) |
-                           (slot->address[2] ^ packet->vip[2]) |
-                           (slot->address[3] ^ packet->vip[3]) | (slot->kind ^ kind);
+  __u32 difference = (slot->address[3] ^ packet->vip[3]) | (slot->kind ^ kind);
+  if (packet->is_ipv6) {  // of IPv4 the others are 0
+    difference |= (slot->address[0] ^ packet->vip[0]) | (slot->address[1] ^ packet->vip[1]) |
+                  (slot->address[2] ^ packet->vip[2]);
+  }
   return difference ? 0 : slot;
 }
 

@@ -283,34 +283,35 @@ INLINE int Parse(const void* data, const void* end, __u64 frame_bytes, struct Pa
 
 // The packets that matter for the pace: untagged TCP and UDP without options, extension headers or
 // fragments, in one buffer. 0 = something else, perhaps nothing valid: Parse() says.
-INLINE int ParseCommon(const void* data, const void* end, struct Packet* packet) {
-  const struct Ethernet* ethernet = data;
-  if ((const void*)(ethernet + 1) > end) return 0;
-  const void* network = ethernet + 1;
-  const void* transport;
-  if (ethernet->protocol == bpf_htons(ETH_P_IP)) {
-    const struct iphdr* ip = network;
-    if ((const void*)(ip + 1) > end || *(const __u8*)ip != 0x45) return 0;
-    if (ip->frag_off & bpf_htons(0x3fff)) return 0;
-    packet->protocol = ip->protocol;
-    packet->bytes = bpf_ntohs(ip->tot_len);
-    SetIpv4(packet->client, ip->saddr);
-    SetIpv4(packet->vip, ip->daddr);
-    transport = ip + 1;
-  } else if (ethernet->protocol == bpf_htons(ETH_P_IPV6)) {
-    const struct ipv6hdr* ip = network;
-    if ((const void*)(ip + 1) > end || ip->version != 6) return 0;
-    packet->is_ipv6 = 1;
-    packet->protocol = ip->nexthdr;
-    packet->bytes = sizeof(*ip) + bpf_ntohs(ip->payload_len);
-    SetIpv6(packet->client, &ip->saddr);
-    SetIpv6(packet->vip, &ip->daddr);
-    transport = ip + 1;
-  } else {
-    return 0;
-  }
+INLINE int ParseCommonTransport(const void* network, const void* transport, const void* end,
+                                struct Packet* packet) {
   if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP) return 0;
   if (packet->bytes > (__u64)(end - network)) return 0;
   ParseTransport(network, transport, end, packet);
   return !packet->truncated;
+}
+
+INLINE int ParseCommonIpv4(const void* data, const void* end, struct Packet* packet) {
+  const struct Ethernet* ethernet = data;
+  const struct iphdr* ip = (const void*)(ethernet + 1);
+  if ((const void*)(ip + 1) > end || ethernet->protocol != bpf_htons(ETH_P_IP)) return 0;
+  if (*(const __u8*)ip != 0x45 || ip->frag_off & bpf_htons(0x3fff)) return 0;
+  packet->protocol = ip->protocol;
+  packet->bytes = bpf_ntohs(ip->tot_len);
+  SetIpv4(packet->client, ip->saddr);
+  SetIpv4(packet->vip, ip->daddr);
+  return ParseCommonTransport(ip, ip + 1, end, packet);
+}
+
+INLINE int ParseCommonIpv6(const void* data, const void* end, struct Packet* packet) {
+  const struct Ethernet* ethernet = data;
+  const struct ipv6hdr* ip = (const void*)(ethernet + 1);
+  if ((const void*)(ip + 1) > end || ethernet->protocol != bpf_htons(ETH_P_IPV6)) return 0;
+  if (ip->version != 6) return 0;
+  packet->is_ipv6 = 1;
+  packet->protocol = ip->nexthdr;
+  packet->bytes = sizeof(*ip) + bpf_ntohs(ip->payload_len);
+  SetIpv6(packet->client, &ip->saddr);
+  SetIpv6(packet->vip, &ip->daddr);
+  return ParseCommonTransport(ip, ip + 1, end, packet);
 }
