@@ -172,6 +172,11 @@ TEST(ManifestDecoderTest, UnknownFieldsAreErrorsAtEveryLevel) {
               ElementsAre(HasSubstr("spec.admin.htp: unknown field; did you mean \"http\"?")));
 }
 
+TEST(ManifestDecoderTest, AnUnknownFieldLikeNoOtherTellsWhichThereAre) {
+  EXPECT_THAT(FindingsOf(Header("Node", "lb1") + "spec: {admin: {zzzzzzzz: x}}\n"),
+              ElementsAre(HasSubstr("spec.admin.zzzzzzzz: unknown field; there are http, https")));
+}
+
 TEST(ManifestDecoderTest, DuplicateKeysAreErrors) {
   EXPECT_THAT(
       FindingsOf(VipText("a", "  addresses: [10.0.0.1]\n  ports: \"80\"\n  ports: \"81\"\n")),
