@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "pkg/model/address_pool.h"
 #include "pkg/model/node.h"
 #include "pkg/model/object.h"
 #include "pkg/model/vip.h"
@@ -23,8 +24,9 @@ struct VipServer {
 };
 
 struct DesiredState {
-  std::vector<Vip> vips;                 // valid ones (or their last good version), by id
-  std::vector<RealServer> real_servers;  // the same
+  std::vector<Vip> vips;                   // valid ones (or their last good version), by id
+  std::vector<RealServer> real_servers;    // the same
+  std::vector<AddressPool> address_pools;  // the same
   std::optional<Node> node;
   std::vector<Finding> findings;  // of this reading: rejected objects and warnings
   // Objects that are in force although their present text is rejected: the last good version.
@@ -64,6 +66,7 @@ void ValidateTogether(DesiredState& state, const std::optional<net::Endpoint>& a
 // Rules over one object, after decoding. Returns the findings; any error rejects the object.
 std::vector<Finding> Validate(const Vip& vip);
 std::vector<Finding> Validate(const RealServer& server);
+std::vector<Finding> Validate(const AddressPool& pool);
 std::vector<Finding> Validate(const Node& node);
 
 }  // namespace fairlead::model

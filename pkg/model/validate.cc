@@ -20,7 +20,7 @@ namespace {
 
 void CheckIdentity(const ObjectId& id, FindingCollector& findings) {
   findings.ErrorIf(NameProblem(id.name), "metadata.name");
-  if (id.kind != ObjectKind::kNode) {
+  if (id.kind == ObjectKind::kVip || id.kind == ObjectKind::kRealServer) {
     findings.ErrorIf(NamespaceProblem(id.name_space), "metadata.namespace");
   }
 }
@@ -159,6 +159,34 @@ void CheckSource(const Vip& vip, FindingCollector& findings) {
   }
 }
 
+void CheckRanges(const AddressPool& pool, FindingCollector& findings) {
+  if (pool.ranges.empty() || pool.ranges.size() > kPoolRangesMax) {
+    findings.Error("spec.ranges",
+                   absl::StrCat("a pool has 1 to ", kPoolRangesMax, " ranges, not ",
+                                pool.ranges.size(), "; write ranges: [10.0.0.1-10.0.0.9]"));
+  }
+  for (size_t i = 0; i < pool.ranges.size(); ++i) {
+    std::string problem = AddressProblem(pool.ranges[i].first);
+    if (problem.empty()) problem = AddressProblem(pool.ranges[i].last);
+    findings.ErrorIf(std::move(problem), absl::StrCat("spec.ranges[", i, "]"));
+  }
+}
+
+void CheckNamespaces(const AddressPool& pool, FindingCollector& findings) {
+  if (pool.namespaces.size() > kPoolNamespacesMax) {
+    findings.Error("spec.namespaces", absl::StrCat(pool.namespaces.size(), " namespaces > ",
+                                                   kPoolNamespacesMax, "; an empty list is all"));
+  }
+  absl::flat_hash_set<std::string> seen;
+  for (size_t i = 0; i < pool.namespaces.size(); ++i) {
+    const std::string field = absl::StrCat("spec.namespaces[", i, "]");
+    findings.ErrorIf(NamespaceProblem(pool.namespaces[i]), field);
+    if (!seen.insert(pool.namespaces[i]).second) {
+      findings.Error(field, absl::StrCat(Quoted(pool.namespaces[i]), " is listed twice"));
+    }
+  }
+}
+
 void CheckNumbers(const Vip& vip, FindingCollector& findings) {
   CheckLimits(vip.persistence.timeout, kPersistenceTimeoutLimits, "spec.persistence.timeoutSeconds",
               findings);
@@ -229,6 +257,17 @@ std::vector<Finding> Validate(const RealServer& server) {
   CheckIdentity(server.id, findings);
   CheckLabels(server.labels, "metadata.labels", findings);
   CheckServerSpec(server.spec, "spec", findings);
+  return findings.Take();
+}
+
+std::vector<Finding> Validate(const AddressPool& pool) {
+  FindingCollector findings(pool.id, pool.location);
+  CheckIdentity(pool.id, findings);
+  CheckRanges(pool, findings);
+  CheckNamespaces(pool, findings);
+  findings.Warning("",
+                   "no VIP takes its address from a pool in this version; write the addresses "
+                   "in the VIP");
   return findings.Take();
 }
 

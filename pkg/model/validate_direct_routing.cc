@@ -70,20 +70,27 @@ void CheckWhatIsNotBuiltYet(const Vip& vip, FindingCollector& findings) {
   }
 }
 
-void CheckWhatIsChecked(const Vip& vip, FindingCollector& findings) {
+// The port that is checked is only the VIP's first one (FillDefaults): nobody named it.
+bool IsPortAGuess(const Vip& vip) {
   using Type = HealthCheck::Type;
   const HealthCheck& check = vip.health_check;
-  if (check.type == Type::kIcmp || check.type == Type::kNone || check.port != 0) return;
+  const bool has_port = check.type != Type::kIcmp && check.type != Type::kNone && !check.each_port;
+  return has_port && !check.port_from_manifest && !vip.ports.empty() &&
+         check.port == vip.ports.first();
+}
+
+void CheckWhatIsChecked(const Vip& vip, FindingCollector& findings) {
+  if (!IsPortAGuess(vip)) return;
   if (vip.ports.is_all()) {
     findings.Error("spec.healthCheck.port",
                    "the VIP has every port, so that none of them is the obvious one to check; name "
                    "the port");
   } else if (vip.protocol == Protocol::kUdp) {
-    findings.Warning("spec.healthCheck.port",
-                     absl::StrCat("the VIP is UDP, but its check connects by TCP to port ",
-                                  vip.ports.empty() ? 0 : vip.ports.first(),
-                                  "; name a TCP port that tells whether the server works, or use "
-                                  "type: ICMP"));
+    findings.Warning(
+        "spec.healthCheck.port",
+        absl::StrCat("the VIP is UDP, but its check connects by TCP to port ", vip.ports.first(),
+                     "; name a TCP port that tells whether the server works, or use "
+                     "type: ICMP"));
   }
 }
 

@@ -79,6 +79,7 @@ void LogFindings(const model::DesiredState& before, const model::DesiredState& a
 void LogChanges(const model::DesiredState& before, const model::DesiredState& after) {
   LogObjectChanges(before.vips, after.vips);
   LogObjectChanges(before.real_servers, after.real_servers);
+  LogObjectChanges(before.address_pools, after.address_pools);
   LogFindings(before, after);
   std::vector<model::ObjectId> newly_stale;
   std::set_difference(after.stale.begin(), after.stale.end(), before.stale.begin(),

@@ -190,8 +190,9 @@ void MapReader::CheckFields(absl::Span<const absl::string_view> fields) const {
     if (!seen.insert(key.text).second) {
       context_.Error(key, PathOf(key.text), "the field is there twice; remove one");
     } else if (std::find(fields.begin(), fields.end(), key.text) == fields.end()) {
-      context_.Error(key, PathOf(key.text),
-                     absl::StrCat("unknown field", model::DidYouMean(key.text, fields)));
+      std::string hint = model::DidYouMean(key.text, fields);
+      if (hint.empty()) hint = absl::StrCat("; there are ", absl::StrJoin(fields, ", "));
+      context_.Error(key, PathOf(key.text), absl::StrCat("unknown field", hint));
     }
   }
 }

@@ -26,7 +26,7 @@ using model::ObjectKind;
 using model::Severity;
 
 constexpr absl::string_view kKinds[] = {"VIP", "RealServer", "Node", "AddressPool"};
-constexpr absl::string_view kListKinds[] = {"List", "VIPList", "RealServerList"};
+constexpr absl::string_view kListKinds[] = {"List", "VIPList", "RealServerList", "AddressPoolList"};
 constexpr absl::string_view kTopFields[] = {"apiVersion", "kind", "metadata", "spec", "status"};
 constexpr absl::string_view kListFields[] = {"apiVersion", "kind", "metadata", "items"};
 // name, namespace and labels are ours; the others come with objects that kubectl printed.
@@ -124,10 +124,11 @@ class Decoder {
     const absl::string_view api_version = TextOf(root, "apiVersion");
     if (!IsOneOf(kind, kKinds)) {
       RefuseUnidentified(root, "kind", kind,
-                         kind.empty() ? "a manifest needs a kind: VIP, RealServer or Node"
-                                      : absl::StrCat("unknown kind ", model::Quoted(kind),
-                                                     "; there are VIP, RealServer and Node",
-                                                     model::DidYouMean(kind, kKinds)));
+                         kind.empty()
+                             ? "a manifest needs a kind: VIP, RealServer, AddressPool or Node"
+                             : absl::StrCat("unknown kind ", model::Quoted(kind),
+                                            "; there are VIP, RealServer, AddressPool and Node",
+                                            model::DidYouMean(kind, kKinds)));
     } else if (api_version != model::kApiVersion) {
       RefuseUnidentified(root, "apiVersion", kind,
                          absl::StrCat("unknown apiVersion ", model::Quoted(api_version), "; write ",
@@ -186,7 +187,7 @@ class Decoder {
       meta.Error("name", "every object needs a name; write metadata: {name: NAME}");
     }
     if (meta.ReadString("namespace", &ignored) && !namespaced) {
-      meta.Error("namespace", absl::StrCat("a ", kind, " belongs to no namespace; remove this"));
+      meta.Error("namespace", absl::StrCat("kind ", kind, " belongs to no namespace; remove this"));
     }
   }
 
@@ -222,13 +223,14 @@ class Decoder {
         Finish(context, root, std::move(node), &result_.nodes);
         return;
       }
-      case ObjectKind::kAddressPool:
-        context.Error(root, "",
-                      model::NotSupportedYet("AddressPool; write the addresses in the "
-                                             "VIP"));
-        result_.rejected.push_back({std::move(id), location});
-        TakeFindings(context);
+      case ObjectKind::kAddressPool: {
+        model::AddressPool pool;
+        pool.id = std::move(id);
+        pool.location = location;
+        DecodeAddressPoolSpec(context, spec, &pool);
+        Finish(context, root, std::move(pool), &result_.address_pools);
         return;
+      }
     }
   }
 
@@ -296,6 +298,7 @@ void AppendShifted(const std::vector<T>& from, int lines, std::vector<T>* to) {
 void Append(const DecodeResult& document, int lines, DecodeResult* total) {
   AppendShifted(document.vips, lines, &total->vips);
   AppendShifted(document.real_servers, lines, &total->real_servers);
+  AppendShifted(document.address_pools, lines, &total->address_pools);
   AppendShifted(document.nodes, lines, &total->nodes);
   AppendShifted(document.rejected, lines, &total->rejected);
   AppendShifted(document.findings, lines, &total->findings);

@@ -9,6 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
+#include "pkg/model/address_pool.h"
 #include "pkg/model/node.h"
 #include "pkg/model/object.h"
 #include "pkg/model/vip.h"
@@ -31,6 +32,7 @@ struct DecodeResult {
   // The good ones, in the order of the text, defaults filled in and validated.
   std::vector<model::Vip> vips;
   std::vector<model::RealServer> real_servers;
+  std::vector<model::AddressPool> address_pools;
   std::vector<model::Node> nodes;
   std::vector<RejectedObject> rejected;
   std::vector<model::Finding> findings;  // by line
@@ -45,9 +47,9 @@ using DocumentCache = absl::flat_hash_map<std::string, std::shared_ptr<const Dec
 
 // `file` is the name in findings. One bad object never spoils the others of the text, and a syntax
 // error in one document none of the other documents. Accepted: the kinds of kApiVersion, their
-// lists as kubectl prints them (List, VIPList, RealServerList), the metadata that the API server
-// adds, and `status`. An empty or blank text is a finding: a writer was at work; whoever means
-// "nothing" deletes the file or leaves a comment in it.
+// lists as kubectl prints them (List, VIPList, RealServerList, AddressPoolList), the metadata that
+// the API server adds, and `status`. An empty or blank text is a finding: a writer was at work;
+// whoever means "nothing" deletes the file or leaves a comment in it.
 //
 // `cache` (may be null) holds the documents of the last decoding of this file: those whose text is
 // unchanged are not parsed again. An edit of one of 11,000 objects then costs a hundredth.

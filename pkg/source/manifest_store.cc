@@ -66,6 +66,7 @@ class Merger {
     }
     candidates_.vips = Candidates(&DecodeResult::vips, in_force_.vips);
     candidates_.real_servers = Candidates(&DecodeResult::real_servers, in_force_.real_servers);
+    candidates_.address_pools = Candidates(&DecodeResult::address_pools, in_force_.address_pools);
     ChooseNode();
     Settle();
     return Finish();
@@ -88,6 +89,7 @@ class Merger {
     for (const auto& file : reading_.files) {
       for (const auto& vip : file->vips) add(vip.id, vip.location);
       for (const auto& server : file->real_servers) add(server.id, server.location);
+      for (const auto& pool : file->address_pools) add(pool.id, pool.location);
       for (const auto& node : file->nodes) add(node.id, node.location);
       for (const RejectedObject& rejected : file->rejected) {
         add(rejected.id, rejected.location, /*is_rejected=*/true);
@@ -101,6 +103,9 @@ class Merger {
       for (const auto& vip : in_force_.vips) file_in_force_.emplace(vip.id, vip.location.file);
       for (const auto& server : in_force_.real_servers) {
         file_in_force_.emplace(server.id, server.location.file);
+      }
+      for (const auto& pool : in_force_.address_pools) {
+        file_in_force_.emplace(pool.id, pool.location.file);
       }
     }
     const auto found = file_in_force_.find(id);
@@ -243,6 +248,7 @@ class Merger {
                      });
     SortById(state.vips);
     SortById(state.real_servers);
+    SortById(state.address_pools);
     state.stale.assign(stale_.begin(), stale_.end());
     std::sort(state.stale.begin(), state.stale.end());
     return state;

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "pkg/model/address_pool.h"
 #include "pkg/model/node.h"
 #include "pkg/model/vip.h"
 #include "pkg/source/decode_context.h"
@@ -14,6 +15,7 @@ namespace fairlead::source {
 // `spec` may be a null node: then the required fields are missing.
 void DecodeVipSpec(DecodeContext& context, const YamlNode& spec, model::Vip* vip);
 void DecodeRealServerSpec(DecodeContext& context, const YamlNode& spec, model::RealServer* server);
+void DecodeAddressPoolSpec(DecodeContext& context, const YamlNode& spec, model::AddressPool* pool);
 void DecodeNodeSpec(DecodeContext& context, const YamlNode& spec, model::Node* node);
 
 // The parts that have a file of their own.

@@ -31,10 +31,10 @@ TEST(ValidateDirectRoutingTest, EveryProtocolAndEveryPortMayBeServed) {
   }
   Vip vip = DirectVip("*");
   vip.protocol = Protocol::kTcpAndUdp;
-  vip.health_check.port = 80;
-  EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
-  vip.health_check.port = 0;
   EXPECT_THAT(Lines(Validate(vip)), IsError("spec.healthCheck.port", "name the port"));
+  vip.health_check.port = 80;
+  vip.health_check.port_from_manifest = true;
+  EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
 }
 
 TEST(ValidateDirectRoutingTest, WhatOnlyAProxyCanDoIsRefusedWithTheReason) {
@@ -157,10 +157,10 @@ TEST(DirectMisfitTest, IsAReasonWithoutARemedy) {
 TEST(ValidateDirectRoutingTest, AUdpVipIsWarnedOfItsTcpCheck) {
   Vip vip = DirectVip("53");
   vip.protocol = Protocol::kUdp;
-  vip.health_check.port = 0;
   ASSERT_EQ(Validate(vip).size(), 1u);
   EXPECT_EQ(Validate(vip)[0].severity, Severity::kWarning);
   vip.health_check.type = HealthCheck::Type::kIcmp;
+  vip.health_check.port = 0;
   EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
 }
 

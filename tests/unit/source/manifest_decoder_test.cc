@@ -124,12 +124,13 @@ TEST(ManifestDecoderTest, FindingsAreAtTheirFieldsPlace) {
 
 TEST(ManifestDecoderTest, UnknownKindsAndVersionsAreNamed) {
   EXPECT_THAT(FindingsOf(Header("Vip", "a")),
-              ElementsAre(HasSubstr("unknown kind \"Vip\"; there are VIP, RealServer and Node; "
-                                    "did you mean \"VIP\"?")));
+              ElementsAre(HasSubstr(
+                  "unknown kind \"Vip\"; there are VIP, RealServer, AddressPool and Node; "
+                  "did you mean \"VIP\"?")));
   EXPECT_THAT(
       FindingsOf(Header("VirtualService", "a")),
       ElementsAre(HasSubstr("VirtualService a: kind: unknown kind \"VirtualService\"; there "
-                            "are VIP, RealServer and Node")));
+                            "are VIP, RealServer, AddressPool and Node")));
   EXPECT_THAT(FindingsOf("apiVersion: v1\nkind: Node\nmetadata: {name: a}\n"),
               ElementsAre(HasSubstr("unknown apiVersion \"v1\"; write lb.fairlead.dev/v1alpha1")));
   EXPECT_THAT(FindingsOf("metadata: {name: a}\n"), ElementsAre(HasSubstr("needs a kind")));
@@ -141,11 +142,6 @@ TEST(ManifestDecoderTest, AnUnidentifiedObjectMakesTheFileIncomplete) {
   EXPECT_FALSE(Decode(Header("Vip", "a")).complete);
   EXPECT_FALSE(Decode("just words\n").complete);
   EXPECT_FALSE(Decode("apiVersion: lb.fairlead.dev/v1alpha1\nkind: VIP\nspec: {}\n").complete);
-}
-
-TEST(ManifestDecoderTest, AddressPoolsAreOfALaterVersion) {
-  EXPECT_THAT(FindingsOf(Header("AddressPool", "office") + "spec: {ranges: []}\n"),
-              ElementsAre(HasSubstr("AddressPool office: not supported yet in this version")));
 }
 
 TEST(ManifestDecoderTest, ANameIsNeededAndIsAName) {
@@ -160,7 +156,7 @@ TEST(ManifestDecoderTest, ANameIsNeededAndIsAName) {
 
 TEST(ManifestDecoderTest, ANodeHasNoNamespace) {
   EXPECT_THAT(FindingsOf(Header("Node", "lb1, namespace: default")),
-              ElementsAre(HasSubstr("a Node belongs to no namespace")));
+              ElementsAre(HasSubstr("kind Node belongs to no namespace")));
 }
 
 TEST(ManifestDecoderTest, UnknownFieldsAreErrorsAtEveryLevel) {
@@ -170,6 +166,11 @@ TEST(ManifestDecoderTest, UnknownFieldsAreErrorsAtEveryLevel) {
               ElementsAre(HasSubstr("metadata.lables: unknown field; did you mean \"labels\"?")));
   EXPECT_THAT(FindingsOf(Header("Node", "lb1") + "spec: {admin: {htp: x}}\n"),
               ElementsAre(HasSubstr("spec.admin.htp: unknown field; did you mean \"http\"?")));
+}
+
+TEST(ManifestDecoderTest, AnUnknownFieldLikeNoOtherTellsWhichThereAre) {
+  EXPECT_THAT(FindingsOf(Header("Node", "lb1") + "spec: {admin: {zzzzzzzz: x}}\n"),
+              ElementsAre(HasSubstr("spec.admin.zzzzzzzz: unknown field; there are http, https")));
 }
 
 TEST(ManifestDecoderTest, DuplicateKeysAreErrors) {

@@ -52,6 +52,25 @@ TEST_F(ManifestStoreTest, GoodObjectsAreInForceSortedById) {
   EXPECT_THAT(Stale(), IsEmpty());
 }
 
+TEST_F(ManifestStoreTest, AnAddressPoolKeepsItsLastGoodVersionToo) {
+  const std::string pool = Header("AddressPool", "office");
+  Merge({{"1.yaml", pool + "spec: {ranges: [10.0.0.1]}\n"}});
+  Merge({{"1.yaml", pool + "spec: {ranges: [10.0.0.0/8]}\n"}});
+  ASSERT_EQ(state_->address_pools.size(), 1u);
+  EXPECT_EQ(state_->address_pools[0].ranges[0].ToString(), "10.0.0.0-10.255.255.255");
+  EXPECT_THAT(Stale(), IsEmpty());
+  Merge({{"1.yaml", pool + "spec: {ranges: []}\n"}});
+  ASSERT_EQ(state_->address_pools.size(), 1u);
+  EXPECT_THAT(Stale(), ElementsAre("office"));
+  Merge({{"1.yaml", pool + "spec: {ranges: [10.0.0.1]}\n"},
+         {"2.yaml", pool + "spec: {ranges: [10.0.0.2]}\n"}});
+  ASSERT_EQ(state_->address_pools.size(), 1u);
+  EXPECT_EQ(state_->address_pools[0].ranges[0].ToString(), "10.0.0.1");
+  EXPECT_THAT(LinesOf(state_->findings), Contains(HasSubstr("declared already at 1.yaml")));
+  Merge({});
+  EXPECT_THAT(state_->address_pools, IsEmpty());
+}
+
 TEST_F(ManifestStoreTest, ABadEditKeepsTheLastGoodVersion) {
   Merge({{"1.yaml", GoodVipText("a", "10.0.0.1", "80")}});
   Merge({{"1.yaml", VipText("a", kBadSpec)}});

@@ -48,6 +48,17 @@ TEST(VipDecoderTest, DefaultsAreThoseOfTheManual) {
   EXPECT_EQ(vip.selector.at("lb.fairlead.dev/vip"), "dispatcher");
 }
 
+TEST(VipDecoderTest, EveryPortNeedsAPortToCheckAndUdpAWarning) {
+  const auto lines = [](absl::string_view spec) { return LinesOf(DecodeSpec(spec).findings); };
+  const std::string all = "  addresses: [10.10.10.150]\n  ports: \"*\"\n  mode: DR\n";
+  EXPECT_THAT(lines(all), ElementsAre(HasSubstr("spec.healthCheck.port: the VIP has every port")));
+  EXPECT_THAT(lines(all + "  healthCheck: {port: 1}\n"), IsEmpty());
+  EXPECT_THAT(lines(all + "  healthCheck: {type: ICMP}\n"), IsEmpty());
+  EXPECT_THAT(lines(all + "  presets: [konica-minolta]\n"), IsEmpty());  // it names 5122
+  EXPECT_THAT(lines("  addresses: [10.10.10.150]\n  ports: 53\n  mode: DR\n  protocol: UDP\n"),
+              ElementsAre(HasSubstr("warning: VIP default/dispatcher: spec.healthCheck.port")));
+}
+
 TEST(VipDecoderTest, ReadsEveryField) {
   const model::Vip vip = Good(R"(  protocol: TCP
   mode: SNAT

@@ -1,0 +1,1 @@
+"""What the tests with real API servers share: the built servers, a PKI, processes and a client."""

@@ -1,0 +1,159 @@
+"""A real API server with its etcd, on free ports of loopback, in a folder of its own.
+
+    server = CrdServer()              # CustomResourceDefinitions with CEL, 1.36; no /api/v1
+    server = KubeApiServer()          # the whole kube-apiserver 1.20: RBAC, tokens, Services, Leases
+    server.client.request(...)        # as the administrator
+    server.kubectl.run("get", "vips")
+    server.stop()
+"""
+
+import json
+import os
+import shutil
+import tempfile
+import urllib.request
+
+from .cache import program
+from .client import Client, Kubectl
+from .pki import Pki
+from .process import Process, free_ports
+
+START_SECONDS = 90  # a loaded machine; a few seconds else
+
+
+class ApiServer:
+    """What both have in common. After a failed start nothing is left running."""
+
+    PROGRAM = ""
+    READY = "/readyz"  # answers 200 when the server serves
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="fairlead-kube-")
+        self._processes = []
+        try:
+            self.pki = Pki(os.path.join(self.folder, "pki"))
+            self._start_etcd()
+            [self.port] = free_ports(1)
+            self.kubeconfig = self._write_kubeconfig()
+            self.client = Client(self.port, self.pki.path("ca.crt"), self.pki.path("admin.crt"),
+                                 self.pki.path("admin.key"))
+            self._server = self._start(program(self.PROGRAM), *self._flags())
+            self.wait_until(self._is_ready, "ready", START_SECONDS)
+        except BaseException:
+            self.stop()
+            raise
+
+    def wait_until(self, condition, what, seconds=30):
+        """Until `condition` is true; an AssertionError with the server's log otherwise."""
+        self._server.wait_until(condition, seconds, what)
+
+    def stop(self):
+        for process in reversed(self._processes):
+            process.stop()
+        self._processes.clear()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _flags(self):
+        raise NotImplementedError
+
+    def _start(self, *argv):
+        name = os.path.basename(argv[0])
+        process = Process(argv, os.path.join(self.folder, f"{name}.log"))
+        self._processes.append(process)
+        return process
+
+    def _start_etcd(self):
+        client_port, peer_port = free_ports(2)
+        self.etcd = f"http://127.0.0.1:{client_port}"
+        peer = f"http://127.0.0.1:{peer_port}"
+        # Nothing of it has to survive a power cut.
+        etcd = self._start(program("etcd"), "--data-dir", os.path.join(self.folder, "etcd"),
+                           "--unsafe-no-fsync", "--listen-client-urls", self.etcd,
+                           "--advertise-client-urls", self.etcd, "--listen-peer-urls", peer,
+                           "--initial-advertise-peer-urls", peer, "--initial-cluster",
+                           f"default={peer}")
+        etcd.wait_until(self._etcd_is_healthy, START_SECONDS, "healthy")
+
+    def _etcd_is_healthy(self):
+        try:
+            with urllib.request.urlopen(f"{self.etcd}/health", timeout=5) as answer:
+                return json.load(answer).get("health") == "true"
+        except OSError:
+            return False
+
+    def _is_ready(self):
+        try:
+            return self.client.request("GET", self.READY, seconds=5)[0] == 200
+        except OSError:
+            return False
+
+    def _write_kubeconfig(self):
+        path = os.path.join(self.folder, "kubeconfig")
+        config = {
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
+            "clusters": [{"name": "test", "cluster": {
+                "server": f"https://127.0.0.1:{self.port}",
+                "certificate-authority": self.pki.path("ca.crt")}}],
+            "users": [{"name": "admin", "user": {
+                "client-certificate": self.pki.path("admin.crt"),
+                "client-key": self.pki.path("admin.key")}}]}
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(config, file)
+        return path
+
+    def _common_flags(self):
+        return ["--etcd-servers", self.etcd, "--secure-port", str(self.port),
+                "--bind-address", "127.0.0.1", "--client-ca-file", self.pki.path("ca.crt"),
+                "--tls-cert-file", self.pki.path("serving.crt"),
+                "--tls-private-key-file", self.pki.path("serving.key")]
+
+
+class CrdServer(ApiServer):
+    """k8s.io/apiextensions-apiserver: CRDs with structural schemas, CEL, status, watch, server-side
+    apply. It has no /api/v1, hence no admission that asks for namespaces, and asks nobody for
+    authorization."""
+
+    PROGRAM = "crd-server"
+    # Its /readyz waits for Services for ever, which this server does not have.
+    READY = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+    def _flags(self):
+        return [*self._common_flags(), "--kubeconfig", self.kubeconfig,
+                "--authentication-kubeconfig", self.kubeconfig,
+                "--authorization-kubeconfig", self.kubeconfig, "--authentication-skip-lookup",
+                "--authorization-always-allow-paths=*", "--enable-priority-and-fairness=false",
+                "--disable-admission-plugins=NamespaceLifecycle,MutatingAdmissionWebhook,"
+                "ValidatingAdmissionWebhook,ValidatingAdmissionPolicy,MutatingAdmissionPolicy"]
+
+
+class KubeApiServer(ApiServer):
+    """The whole kube-apiserver: RBAC, service account tokens, Services, Leases. Its
+    `token_of(user)` is the bearer token of a user without any right."""
+
+    PROGRAM = "kube-apiserver"
+    USERS = ("alice", "bob")
+
+    def __init__(self):
+        super().__init__()
+        self.kubectl = Kubectl(self.kubeconfig, self.folder)
+        # It appears a moment after the server is ready.
+        self.wait_until(lambda: self.client.request("GET", "/api/v1/namespaces/default")[0] == 200,
+                        "serving the default namespace")
+
+    def token_of(self, user):
+        return f"token-of-{user}"
+
+    def client_with_token(self, token):
+        return Client(self.port, self.pki.path("ca.crt"), token=token)
+
+    def _flags(self):
+        tokens = os.path.join(self.folder, "tokens.csv")
+        with open(tokens, "w", encoding="ascii") as file:
+            for number, user in enumerate(self.USERS):
+                file.write(f"{self.token_of(user)},{user},{number}\n")
+        return [*self._common_flags(), "--authorization-mode=RBAC", "--token-auth-file", tokens,
+                "--service-cluster-ip-range=10.0.0.0/24", "--disable-admission-plugins=ServiceAccount",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                "--service-account-key-file", self.pki.path("sa.pub"),
+                "--service-account-signing-key-file", self.pki.path("sa.key")]
