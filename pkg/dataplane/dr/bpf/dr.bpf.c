@@ -102,8 +102,8 @@ INLINE int BalanceUncommon(void* context, enum Hook hook, __u16 vlan) {
   const int probed = AnswerProbe(context, hook);
   if (probed) return probed;
   struct Packet packet = {};
-  const int result = Parse(DataOf(context, hook), EndOf(context, hook), FrameBytes(context, hook),
-                           &packet);
+  const int result =
+      Parse(DataOf(context, hook), EndOf(context, hook), FrameBytes(context, hook), &packet);
   if (result == kUnparsed) return Because(kDrReasonUnparsed, XDP_PASS);
   if (result == kNotOurs || (vlan && packet.vlan)) return Because(kDrReasonNotOurs, XDP_PASS);
   packet.vlan |= vlan;
