@@ -103,10 +103,12 @@ class DirectTest(DirectCase):
         self.assertEqual(set(self.by_server(targets=[(VIP4, 80)])), {"srv1", "srv2"})
         report = load.stop()
         self.figure(report.summary())
-        # What comes back before the checks have noticed is refused, and tries again.
+        # What comes back before the checks have noticed is refused, or reset when the dying server's
+        # listening socket took it still, and tries again.
         self.assertEqual(set(report.fields["kinds"]) - {"truncated", "refused", "reset"}, set())
-        cut = report.fields["kinds"].get("truncated", 0) + report.fields["kinds"].get("reset", 0)
-        self.assertLessEqual(cut, held["srv3"])
+        truncated = report.fields["kinds"].get("truncated", 0)
+        self.assertLessEqual(truncated, held["srv3"])
+        self.assertLessEqual(report.fields["kinds"].get("reset", 0), truncated)
 
     def test_a_server_without_a_way_is_left_out_and_named(self):
         ghost = {"name": "ghost", "address": "10.2.0.99"}
