@@ -1,4 +1,5 @@
-"""Mode DR: least connections, limits of servers and of the VIP, the fallback server, and who is counted."""
+"""Mode DR: least connections, limits of servers and of the VIP, the fallback server, and what is
+counted."""
 
 import signal
 import time
@@ -89,7 +90,8 @@ class DirectLimitsTest(DirectCase):
         for name, share in (("srv1", 0.4), ("srv2", 0.4), ("srv3", 0.2)):
             self.assertAlmostEqual(short.share(name), share, delta=0.02)
         self.wait_connections({name: 0 for name in SERVERS})
-        self.assertIn("fewest connections for their weight, to within one: srv1, srv2, srv3", self.explain())
+        self.assertIn("fewest connections for their weight, to within one: srv1, srv2, srv3",
+                      self.explain())
 
     def test_a_full_server_takes_nobody_until_it_has_emptied(self):
         limits = {"maxConnections": 6, "minConnections": 3}
@@ -200,3 +202,33 @@ class DirectLimitsTest(DirectCase):
         self.assertEqual(self.fairlead.vip_status()["problem"], "")
         self.assertIn("No fallback", self.fairlead.cli("status", "--output", "table")[1])
         self.open()
+
+    def handshakes(self, **spec):
+        """(watched, progressed) and all connections by server; srv3 refuses them, which its check
+        does not see."""
+        self.serve(ipv4_vip(check={"type": "ICMP"}, **spec), up=3)
+        self.nginx["srv3"].crash()
+        self.addCleanup(self.nginx["srv3"].start)
+        load_once(self.lab, [(VIP4, 80)], rate=1000, count=1500)
+        servers = self.fairlead.vip_status()["servers"]
+        seen = {s["name"]: (s["handshakes"]["watchedTotal"], s["handshakes"]["progressedTotal"])
+                for s in servers}
+        self.figure(f"watched and progressed: {seen}")
+        for name in ("srv1", "srv2"):
+            self.assertEqual(seen[name][0], seen[name][1])
+        # Its host may remember an older connection (TIME_WAIT): the client resets such an answer.
+        self.assertLess(seen["srv3"][1], 1 + seen["srv3"][0] / 20)
+        self.assertEqual(self.fairlead.metric("fairlead_server_handshakes_watched_total"),
+                         sum(watched for watched, _ in seen.values()))
+        return seen, {s["name"]: s["connectionsTotal"] for s in servers}
+
+    def test_a_sample_of_handshakes_tells_of_a_server_that_refuses(self):
+        seen, total = self.handshakes()
+        for name in SERVERS:
+            self.assertGreater(seen[name][0], total[name] / 32)
+            self.assertLess(seen[name][0], total[name] / 8)
+
+    def test_where_flows_are_recorded_every_handshake_is_watched(self):
+        seen, total = self.handshakes(scheduler="WeightedRoundRobin")
+        self.assertEqual({name: watched for name, (watched, _) in seen.items()}, total)
+        self.assertGreater(seen["srv3"][0], 100)

@@ -180,6 +180,24 @@ TEST_F(RingChangeTest, LimitsAreOfTheManifestAndMayChange) {
   EXPECT_EQ(tables().vips[writer_->VipIndex("default/web")].active, 31);
 }
 
+TEST_F(RingChangeTest, AServerThatComesBackIsNotTakenForFull) {
+  entry_.flags = bpf::kDrServiceTracked | bpf::kDrServiceLeastFlows;
+  for (ServerEntry& server : entry_.servers) server.connections_max = 20;
+  Apply();
+  Open(1000, 60);
+  EXPECT_EQ(Shares()[2], 20);
+  entry_.servers[1].usable = false;
+  Apply();
+  EXPECT_EQ(Broken(), 20);
+  entry_.servers[1].usable = true;
+  Apply();
+  EXPECT_EQ(Broken(), 0) << "flows that outlast its absence are where they were";
+  std::map<uint16_t, int> before;
+  std::swap(before, server_of_);
+  Open(2000, 20);
+  EXPECT_EQ(Shares()[2], 20);
+}
+
 TEST_F(RingChangeTest, EveryVipOfTheTableIsForwarded) {
   std::vector<ServiceEntry> entries;
   for (uint32_t i = 0; i < bpf::kDrPortTables; ++i) {

@@ -16,12 +16,6 @@ uint64_t UnitsOf(absl::Duration time, uint32_t age_shift) { return (ToNs(time) >
 
 uint32_t ServerOf(uint64_t entry) { return static_cast<uint32_t>(entry & bpf::kDrFlowServerMask); }
 
-// Takes `entry` out, if it still is `value`.
-bool TakeOut(__u64* entry, __u64 value) {
-  return __atomic_compare_exchange_n(entry, &value, __u64{0}, false, __ATOMIC_ACQ_REL,
-                                     __ATOMIC_RELAXED);
-}
-
 void AddFlows(bpf::DrTables& tables, uint32_t server, int32_t flows) {
   bpf::DrServerLoad& load = tables.loads[server];
   __atomic_fetch_add(&load.active, flows, __ATOMIC_RELAXED);
@@ -47,16 +41,39 @@ void FlowTable::SetLife(uint32_t server, absl::Duration flow_timeout,
   lives_[server] = {shift, UnitsOf(flow_timeout, shift), UnitsOf(client_timeout, shift)};
 }
 
+// Unless the program changes it first; keeps the load true.
+bool FlowTable::Replace(__u64* entry, uint64_t value, uint64_t wanted) {
+  __u64 expected = value;
+  if (!__atomic_compare_exchange_n(entry, &expected, __u64{wanted}, false, __ATOMIC_ACQ_REL,
+                                   __ATOMIC_RELAXED)) {
+    return false;
+  }
+  if (bpf::DrFlowCounts(value) != 0 && bpf::DrFlowCounts(wanted) == 0) {
+    AddFlows(store_.tables(), ServerOf(value), -1);
+  }
+  return true;
+}
+
+void FlowTable::EndFlowsOf(const std::set<uint32_t>& servers) {
+  if (servers.empty()) return;
+  for (bpf::DrFlowBucket& bucket : store_.flows()) {
+    for (__u64& entry : bucket.entries) {
+      const __u64 value = __atomic_load_n(&entry, __ATOMIC_RELAXED);
+      if (bpf::DrFlowCounts(value) == 0 || servers.count(ServerOf(value)) == 0) continue;
+      // No handshake any more: its age counts in the units of the others.
+      const __u64 marks = bpf::kDrFlowHandshake;
+      Replace(&entry, value, (value & ~marks) | bpf::kDrFlowEnded | DR_FLOW_ESTABLISHED);
+    }
+  }
+}
+
 void FlowTable::ForgetServers(const std::set<uint32_t>& servers) {
   if (servers.empty()) return;
   bpf::DrTables& tables = store_.tables();
   for (bpf::DrFlowBucket& bucket : store_.flows()) {
     for (__u64& entry : bucket.entries) {
       const __u64 value = __atomic_load_n(&entry, __ATOMIC_RELAXED);
-      if (value == 0 || servers.count(ServerOf(value)) == 0) continue;
-      if (TakeOut(&entry, value) && bpf::DrFlowCounts(value)) {
-        AddFlows(tables, ServerOf(value), -1);
-      }
+      if (value != 0 && servers.count(ServerOf(value)) != 0) Replace(&entry, value, 0);
     }
   }
   for (const uint32_t server : servers) {
@@ -86,12 +103,8 @@ void FlowTable::ForgetIdle(absl::Duration now) {
     for (__u64& entry : bucket.entries) {
       const __u64 value = __atomic_load_n(&entry, __ATOMIC_RELAXED);
       if (value == 0) continue;
-      const bool counts = bpf::DrFlowCounts(value) != 0;
-      if (IsIdle(value, now) && TakeOut(&entry, value)) {
-        if (counts) AddFlows(store_.tables(), ServerOf(value), -1);
-      } else if (counts) {
-        ++counted[ServerOf(value)];
-      }
+      if (IsIdle(value, now) && Replace(&entry, value, 0)) continue;
+      if (bpf::DrFlowCounts(value) != 0) ++counted[ServerOf(value)];
     }
   }
   Heal(before, counted);

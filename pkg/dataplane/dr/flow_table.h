@@ -32,6 +32,11 @@ class FlowTable {
   // Takes out every record of these servers, and their loads. No packet may be on its way to them.
   void ForgetServers(const std::set<uint32_t>& servers);
 
+  // Ends every flow of these servers, which are not usable any more: nobody tells of their ends,
+  // and a server that comes back must not be taken for full. The records stay, for flows that
+  // outlast its absence.
+  void EndFlowsOf(const std::set<uint32_t>& servers);
+
   // Takes out what was idle for its life, and recounts the loads: one that was too high, or too
   // low, in kRecountsToHeal calls one after another is corrected. `now` is monotonic.
   void ForgetIdle(absl::Duration now);
@@ -50,6 +55,7 @@ class FlowTable {
     int seen = 0;
   };
 
+  bool Replace(__u64* entry, uint64_t value, uint64_t wanted);
   bool IsIdle(uint64_t entry, absl::Duration now) const;
   std::vector<int32_t> Loads() const;
   void Heal(const std::vector<int32_t>& before, const std::vector<int32_t>& counted);

@@ -32,7 +32,10 @@ void LeaseKeeper::Renew(bpf::DrTables* tables) {
 
 void LeaseKeeper::Run() {
   base::MutexLock lock(&mutex_);
-  const auto stopping = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stopping_; };
+  const auto stopping = [this] {
+    mutex_.AssertHeld();
+    return stopping_;
+  };
   while (!mutex_.AwaitWithTimeout(stopping, lease_ / kRenewalsPerLease)) WriteLeases();
 }
 

@@ -335,12 +335,16 @@ absl::Status MapWriter::WriteVips(const Wanted& wanted) {
 
 // After the rings: a new flow must not find a server gone that its slot still names.
 void MapWriter::RetireServers(const Wanted& wanted) {
+  std::set<uint32_t> retired;
   for (const PlannedService& service : wanted.services) {
     for (size_t i = 0; i < service.servers.size(); ++i) {
-      if (service.entry->servers[i].usable) continue;
-      StoreWords(bpf::DrServer{}, &store_.tables().servers[service.servers[i]]);
+      bpf::DrServer& server = store_.tables().servers[service.servers[i]];
+      if (service.entry->servers[i].usable || server.flags == 0) continue;
+      StoreWords(bpf::DrServer{}, &server);
+      retired.insert(service.servers[i]);
     }
   }
+  flow_table_.EndFlowsOf(retired);
 }
 
 absl::Status MapWriter::RemoveOthers(const Wanted& wanted) {

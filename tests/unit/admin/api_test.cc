@@ -119,6 +119,20 @@ class ApiTest : public testing::Test {
   std::unique_ptr<AdminServer> server_;
 };
 
+TEST_F(ApiTest, WhatIsNotKnownIsNull) {
+  controller::VipView& vip = view_->vips[0];
+  EXPECT_EQ(Get("/api/v1/status")["vips"][0]["connections"], 0);
+  EXPECT_TRUE(Get("/api/v1/status")["vips"][0]["servers"][0]["handshakes"].is_null());
+  vip.counters.counts_active = false;
+  vip.servers[0].counters.counts_active = false;
+  vip.servers[0].counters.handshakes = {.watched_total = 7, .progressed_total = 6};
+  const nlohmann::json shown = Get("/api/v1/status")["vips"][0];
+  EXPECT_TRUE(shown["connections"].is_null());
+  EXPECT_TRUE(shown["servers"][0]["connections"].is_null());
+  EXPECT_EQ(shown["servers"][0]["handshakes"]["watchedTotal"], 7);
+  EXPECT_EQ(shown["servers"][0]["handshakes"]["progressedTotal"], 6);
+}
+
 TEST_F(ApiTest, HealthIsAlwaysOkAndReadinessFollowsThePlan) {
   EXPECT_EQ(Get("/healthz")["status"], "ok");
   EXPECT_EQ(Get("/readyz")["ready"], true);

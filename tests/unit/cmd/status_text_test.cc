@@ -88,6 +88,20 @@ TEST(StatusTextTest, NamesInterfacesThatAreSlowerOrUnproved) {
   EXPECT_THAT(text, Not(HasSubstr("eth0")));
 }
 
+TEST(StatusTextTest, WhatIsNotKnownIsNoNumber) {
+  json server = Server("srv-1", "Drain", "Up");
+  EXPECT_THAT(StatusText({{"vips", json::array({Vip("web", json::array({server}))})}}, Options()),
+              HasSubstr("12 left"));
+  server["connections"] = nullptr;
+  json vip = Vip("web", json::array({server, Server("srv-2", "Online", "Up")}));
+  vip["connections"] = nullptr;
+  vip["fallbackProblem"] = "10.0.0.9 is behind a router";
+  const std::string text = StatusText({{"vips", json::array({vip})}}, Options());
+  EXPECT_THAT(text, HasSubstr("connections not known"));
+  EXPECT_THAT(text, HasSubstr(" - "));
+  EXPECT_THAT(text, HasSubstr("fallback server: 10.0.0.9 is behind a router"));
+}
+
 TEST(StatusTextTest, ProblemsComeFirst) {
   const json status = {
       {"vips", json::array({Vip("alpha", json::array({Server("a-1", "Online", "Up")})),

@@ -240,6 +240,23 @@ TEST(MetricsTest, MapsTheView) {
   }
 }
 
+TEST(MetricsTest, WhatIsNotKnownHasNoSample) {
+  ControlView view = SampleView();
+  view.vips[0].counters.counts_active = false;
+  view.vips[0].servers[0].counters.counts_active = false;
+  view.vips[0].servers[0].counters.handshakes = {.watched_total = 7, .progressed_total = 6};
+  telemetry::MetricsWriter writer;
+  WriteMetrics(view, MetricsDetail::kAll, &writer);
+  const std::string text = writer.Finish();
+  const std::string labels = "{namespace=\"default\",vip=\"web\",server=\"srv-";
+  EXPECT_THAT(text, testing::Not(HasSubstr("\nfairlead_vip_connections{")));
+  EXPECT_THAT(text, testing::Not(HasSubstr("fairlead_server_connections" + labels + "1")));
+  EXPECT_THAT(text, HasSubstr("fairlead_server_connections" + labels + "2\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("fairlead_server_handshakes_watched_total" + labels + "1\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("fairlead_server_handshakes_progressed_total" + labels + "1\"} 6\n"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("handshakes_watched_total" + labels + "2")));
+}
+
 TEST(MetricsTest, VipDetailLeavesServersAndPortsOut) {
   telemetry::MetricsWriter writer;
   WriteMetrics(SampleView(), MetricsDetail::kVip, &writer);

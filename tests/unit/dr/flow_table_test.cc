@@ -110,6 +110,24 @@ TEST_F(FlowTableTest, ADifferenceThatComesAndGoesIsNone) {
   EXPECT_EQ(load().active, 15);
 }
 
+TEST_F(FlowTableTest, FlowsOfAServerThatIsGoneEndButKeepTheirRecords) {
+  const __u64& flow = AddFlow(kNow);
+  const __u64& client = AddFlow(kNow, bpf::kDrFlowClient);
+  const __u64& handshake = Add(bpf::kDrFlowHandshake, kNow, bpf::kDrHandshakeAgeShift);
+  const __u64 flow_before = flow;
+  const __u64 client_before = client;
+  table_.EndFlowsOf({kServer + 1});
+  EXPECT_EQ(load().active, 2);
+  for (int i = 0; i < 2; ++i) {
+    table_.EndFlowsOf({kServer});
+    EXPECT_EQ(load().active, 0);
+    EXPECT_EQ(vip().active, 0);
+    EXPECT_EQ(flow, flow_before | bpf::kDrFlowEnded);
+    EXPECT_EQ(client, client_before);
+    EXPECT_EQ(handshake & bpf::kDrFlowHandshake, 0u);
+  }
+}
+
 TEST_F(FlowTableTest, RecordsOfOtherServersStay) {
   const __u64& flow = AddFlow(kNow);
   store_.flows()[100].entries[0] = 0x99ULL << bpf::kDrFlowTagShift | (kServer + 1);
