@@ -320,6 +320,26 @@ TEST_F(LoadTest, AQuotedFlowChangesNothing) {
   EXPECT_EQ(load(1).active, 1);
 }
 
+TEST_F(LoadTest, WhereNotEveryFlowIsRecordedNoneCounts) {
+  service(kTcp4).flags = 0;
+  service(kUdp4).flags = 0;
+  MakeDirty(kTcp4, 1, 2);
+  MakeDirty(kUdp4, 1, 2);
+  vip().connections_max = 1;
+  for (uint16_t port = 1000; port < 1005; ++port) {
+    EXPECT_EQ(Open(port), 2);
+    EXPECT_EQ(ServerOf(UdpFrame(MakeFlow(kClient4, port, kVip4, 53))), 2);
+  }
+  EXPECT_EQ(Flows().size(), 10u);
+  EXPECT_EQ(load(2).active, 0);
+  EXPECT_EQ(vip().active, 0);
+  for (const uint32_t index : {kTcp4, kUdp4}) service(index).flags = bpf::kDrServiceTracked;
+  EXPECT_EQ(Send(1000, kFin), 2) << "begun before that: not taken off";
+  EXPECT_EQ(load(2).active, 0);
+  EXPECT_EQ(Open(2000), 2);
+  EXPECT_EQ(vip().active, 1);
+}
+
 // A client of a dirty slot has a flow that is older than the change, and opens another one.
 TEST_F(LoadTest, BySourceEveryFlowOfAClientHasARecordOfItsOwn) {
   service(kTcp4).flags = bpf::kDrServiceBySource;

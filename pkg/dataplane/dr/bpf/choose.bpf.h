@@ -64,11 +64,6 @@ INLINE __u64 ClientHash(const struct DrService* service, const struct Packet* pa
   return DrHashIpv6(client, 0, service->hash_key);
 }
 
-INLINE __u64 RecordHash(const struct DrService* service, const struct Packet* packet, __u64 hash) {
-  if (!(service->flags & kDrServiceBySource)) return hash;
-  return DrRecordHash(hash, FlowHash(service, packet));
-}
-
 // The element of a service's ring (or base ring); 0 when there is none.
 INLINE __u32 RingSlotOf(void* ring_of_service, __u32 service_index, __u32 slot_index) {
   void* ring = bpf_map_lookup_elem(ring_of_service, &service_index);
@@ -147,6 +142,8 @@ INLINE __u32 ScheduledServer(const struct FlowState* flow) {
     const __u32 slot_index = NextInTurn(service_index, kDrCandidatesMax);
     return LeastOnRing(service_index, slot_index, service->ring_mask);
   }
+  const __u32 owner = flow->slot & kDrSlotServer;
+  if (!by_turn && TakesNewFlows(owner)) return owner;
   const __u32 slot_index = by_turn ? NextInTurn(service_index, 1) : flow->slot_index;
   const __u32 server = ServerWithRoom(service_index, slot_index, service->ring_mask);
   return server ? server : NextCandidate(service_index, candidates, 1);
@@ -165,28 +162,30 @@ INLINE __u64 FlowAge(const struct FlowState* flow) {
   return (flow->now >> (flow->service->age_shift & 63)) & kDrFlowAgeMask;
 }
 
-// Records the flow, or its client, with a server that has it on its load; 0 = it could not be.
+// Records the flow, or its client. What counts is on its server's load already; 0 = no place.
 INLINE int RecordFlow(const struct FlowState* flow, __u64 hash, __u64 low_bits) {
   return Record(hash, FlowAge(flow), (flow->now >> kDrHandshakeAgeShift) & kDrFlowAgeMask,
                 low_bits);
 }
 
-// A place for a new flow: on its VIP, then on a server, then in the table. Without one in the table
-// the flow goes on while the ring says the same, but it is not counted.
+// A place for a new flow: in a tracked service on its VIP, then on a server; then in the table.
+// Without one in the table the flow goes on while the ring says the same, but it is not counted.
 INLINE __u32 PlaceNewFlow(const struct FlowState* flow) {
   const struct DrService* service = flow->service;
+  const __u32 is_counted = service->flags & kDrServiceTracked;
   struct DrVipLoad* vip = &tables.vips[service->vip % kDrServices];
-  if (!TakePlaceOnVip(vip)) return kDrReasonVipLimit << kChoiceRefusalShift;
+  if (is_counted && !TakePlaceOnVip(vip)) return kDrReasonVipLimit << kChoiceRefusalShift;
   __u32 server = service->flags & kDrServicePersistent ? ClientsServer(flow->hash) : 0;
   if (!server) server = ScheduledServer(flow);
-  if (!server || !TakePlaceOnServer(server)) {
-    __sync_fetch_and_add(&vip->active, -1);
+  if (!server || (is_counted && !TakePlaceOnServer(server))) {
+    if (is_counted) __sync_fetch_and_add(&vip->active, -1);
     const int is_full = UsableServer(flow->slot & kDrSlotServer) != 0;
     return is_full ? kDrReasonServersFull << kChoiceRefusalShift : 0;
   }
   const __u32 handshake = flow->packet & kFlowIsUdp ? 0 : kDrFlowHandshake;
-  if (!RecordFlow(flow, flow->record_hash, server | handshake)) {
-    AddFlows(server, -1);
+  const __u32 marks = handshake | (is_counted ? 0 : kDrFlowUncounted);
+  if (!RecordFlow(flow, flow->record_hash, server | marks)) {
+    if (is_counted) AddFlows(server, -1);
   } else if (handshake) {
     CountHandshake(server, 1, 0);
   }
@@ -250,12 +249,14 @@ INLINE __u32 FollowBase(const struct FlowState* flow) {
   const __u32 server = FormerServer(flow);
   if (!(flow->packet & kFlowIsUdp)) {
     // Its SYN may have found the slot clean.
-    if (IsWatched(flow->record_hash)) WatchHandshake(flow->record_hash, 0, 0);
+    if (IsWatched(flow->record_hash)) Watch(flow->record_hash, 0, 0);
     return server;
   }
   if (!server || (flow->packet & kFlowIsQuoted)) return server;
-  AddFlows(server, 1);
-  if (!RecordFlow(flow, flow->record_hash, server)) AddFlows(server, -1);
+  const __u32 is_counted = flow->service->flags & kDrServiceTracked;
+  if (is_counted) AddFlows(server, 1);
+  const __u32 marks = is_counted ? 0 : kDrFlowUncounted;
+  if (!RecordFlow(flow, flow->record_hash, server | marks) && is_counted) AddFlows(server, -1);
   return server;
 }
 
@@ -292,17 +293,21 @@ GLOBAL __u32 ChooseRecorded(__u32 service_index, __u64 hash, __u64 record_hash, 
 
 INLINE void Choose(const struct DrService* service, const struct Packet* packet,
                    struct Choice* choice) {
-  const __u64 hash =
-      service->flags & kDrServiceBySource ? ClientHash(service, packet) : FlowHash(service, packet);
+  const __u64 flow_hash = FlowHash(service, packet);
+  __u64 hash = flow_hash;
+  __u64 record_hash = flow_hash;
+  if (service->flags & kDrServiceBySource) {
+    hash = ClientHash(service, packet);
+    record_hash = DrRecordHash(hash, flow_hash);
+  }
   const __u32 slot_index = DrRingSlot(hash, service->ring_mask);
   const __u32 slot = RingSlotOf(&rings, choice->service_index, slot_index);
-  const int is_plain = !(slot & kDrSlotDirty) && !(service->flags & kDrServiceTracked);
-  if (__builtin_expect(!is_plain, 0)) {  // out of the way of the others
+  const int asks_table = (slot & kDrSlotDirty) || (service->flags & kDrServiceTracked);
+  if (UNLIKELY(asks_table)) {
     const __u32 what = packet->tcp_flags | (packet->protocol == IPPROTO_UDP ? kFlowIsUdp : 0) |
                        (packet->quoted ? kFlowIsQuoted : 0);
     const __u32 said =
-        ChooseRecorded(choice->service_index, hash, RecordHash(service, packet, hash),
-                       slot_index | slot << 16, what);
+        ChooseRecorded(choice->service_index, hash, record_hash, slot_index | slot << 16, what);
     choice->server = said & kDrSlotServer;
     choice->refusal = said >> kChoiceRefusalShift;
     choice->recorded = (said & kChoiceRecorded) != 0;
@@ -311,6 +316,5 @@ INLINE void Choose(const struct DrService* service, const struct Packet* packet,
   }
   choice->server = slot & kDrSlotServer;
   choice->opened = OpensFlow(packet->tcp_flags);
-  const __u64 record_hash = RecordHash(service, packet, hash);
-  if (IsWatched(record_hash)) WatchHandshake(record_hash, choice->server, choice->opened);
+  if (UNLIKELY(IsWatched(record_hash))) Watch(record_hash, choice->server, choice->opened);
 }

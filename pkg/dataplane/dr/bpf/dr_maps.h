@@ -143,11 +143,11 @@ struct DrHandshakeCounts {
 // Map "flows". An entry is of a flow, or in a persistent service of a client:
 //
 //   63              24  23           22    16  15                              11      0
-//   [ tag: hash bits ][ established ][ age   ][ (free) client handshake ended ][ server ]
+//   [ tag: hash bits ][ established ][ age   ][ uncounted client handshake ended ][ server ]
 //
-// A server of 0: empty. A flow that has not ended counts in the load of its server: who takes the
-// entry out, or marks it as ended, takes it off the load, and the atomic exchange of the entry lets
-// one alone do that.
+// A server of 0: empty. A flow of a tracked service that has not ended counts in the load of its
+// server: who takes the entry out, or marks it as ended, takes it off the load, and the atomic
+// exchange of the entry lets one alone do that.
 struct DrFlowBucket {
   __u64 entries[8];
 };
@@ -159,16 +159,18 @@ DR_CONSTANT(kDrFlowEnded, 0x1000);  // a FIN or RST of the client's came, or a S
 // A SYN came, but nothing further yet. The age of such an entry counts in units of
 // 2^kDrHandshakeAgeShift ns (1.07 s), so that it is forgotten soon, whatever the idle time-out is.
 DR_CONSTANT(kDrFlowHandshake, 0x2000);
-DR_CONSTANT(kDrFlowClient, 0x4000);  // of a client, not a flow
+DR_CONSTANT(kDrFlowClient, 0x4000);     // of a client, not a flow
+DR_CONSTANT(kDrFlowUncounted, 0x8000);  // the service was not tracked when the flow began
 DR_CONSTANT(kDrHandshakeAgeShift, 30);
 #define DR_FLOW_ESTABLISHED (1ULL << 23)
 
 // Whether the entry is in the load of its server.
 static inline int DrFlowCounts(__u64 entry) {
-  return (entry & kDrFlowServerMask) && !(entry & (kDrFlowEnded | kDrFlowClient));
+  return (entry & kDrFlowServerMask) &&
+         !(entry & (kDrFlowEnded | kDrFlowClient | kDrFlowUncounted));
 }
 
-// How many recorded flows a real server has, over all services of its VIP. `active` is changed by
+// How many counted flows a real server has, over all services of its VIP. `active` is changed by
 // atomic additions, of the program and of user space; below 0 only while those pass each other.
 struct DrServerLoad {
   __s32 active;

@@ -10,6 +10,8 @@
 #include "pkg/dataplane/dr/bpf/dr_maps.h"
 
 #define INLINE static __always_inline
+// Out of the way of the packets that matter for the pace.
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 // Of numbers alone, so that the verifier walks it once by itself (global functions, Linux 5.6), not
 // in every path that leads to it.
 #define GLOBAL __attribute__((noinline))

@@ -14,22 +14,20 @@ INLINE void CountHandshake(__u32 server_index, __u32 watched, __u32 progressed) 
 
 INLINE int IsWatched(__u64 hash) { return !(hash & kDrWatchSample); }
 
-// Of a flow that the flow table does not know and that IsWatched(): notes a SYN, and that a noted
-// flow went on. A place that another handshake holds is left to it: it has its time.
-GLOBAL int WatchHandshake(__u64 hash, __u32 server_index, __u32 opens) {
-  __u64* place = &tables.watches[(__u32)hash % kDrWatches];
+INLINE __u64* WatchOf(__u64 hash) { return &tables.watches[(__u32)hash % kDrWatches]; }
+
+INLINE int IsOfFlow(__u64 noted, __u64 hash) {
+  return noted && !((noted ^ hash) >> kDrFlowTagShift);
+}
+
+// Notes a SYN. A place that another handshake holds is left to it: it has its time.
+GLOBAL int WatchHandshake(__u64 hash, __u32 server_index) {
+  __u64* place = WatchOf(hash);
   const __u64 noted = *(volatile __u64*)place;
-  const int is_same = noted && !((noted ^ hash) >> kDrFlowTagShift);
-  if (!opens) {
-    if (is_same && __sync_val_compare_and_swap(place, noted, 0) == noted) {
-      CountHandshake(noted & kDrFlowServerMask, 0, 1);
-    }
-    return 0;
-  }
   const __u64 now = bpf_ktime_get_coarse_ns() >> kDrHandshakeAgeShift;
   const __u64 age = (now - (noted >> kDrWatchAgeShift)) & kDrWatchAgeMask;
   // A SYN that is sent again comes within some dozens of seconds (tcp(7), tcp_syn_retries).
-  if (noted && age < (is_same ? kDrFlowAgeMask : kDrWatchUnits)) return 0;
+  if (noted && age < (IsOfFlow(noted, hash) ? kDrFlowAgeMask : kDrWatchUnits)) return 0;
   const __u64 wanted = (hash >> kDrFlowTagShift << kDrFlowTagShift) |
                        ((now & kDrWatchAgeMask) << kDrWatchAgeShift) |
                        (server_index & kDrFlowServerMask);
@@ -37,4 +35,23 @@ GLOBAL int WatchHandshake(__u64 hash, __u32 server_index, __u32 opens) {
     CountHandshake(server_index, 1, 0);
   }
   return 0;
+}
+
+// Ends the watch over a handshake: its flow went on.
+GLOBAL int EndWatch(__u64 hash) {
+  __u64* place = WatchOf(hash);
+  const __u64 noted = *(volatile __u64*)place;
+  if (IsOfFlow(noted, hash) && __sync_val_compare_and_swap(place, noted, 0) == noted) {
+    CountHandshake(noted & kDrFlowServerMask, 0, 1);
+  }
+  return 0;
+}
+
+// Of a packet whose flow the flow table does not know and that IsWatched().
+INLINE void Watch(__u64 hash, __u32 server_index, __u32 opens) {
+  if (opens) {
+    WatchHandshake(hash, server_index);
+  } else if (IsOfFlow(*(volatile __u64*)WatchOf(hash), hash)) {
+    EndWatch(hash);
+  }
 }
