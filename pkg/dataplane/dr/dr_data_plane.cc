@@ -275,14 +275,14 @@ void DrDataPlane::Resolve(uint32_t id, const net::IpAddress& address) {
 
 std::map<uint32_t, std::string> DrDataPlane::WantedInterfaces() {
   std::set<uint32_t> wanted;
-  const auto add_way_to = [&](uint32_t id) {
-    const auto link = links_.find(id);
-    if (link != links_.end() && !link->second.local) wanted.insert(link->second.ifindex);
-  };
   for (const auto& service : plan_->services) {
     if (!Forwards(*service)) continue;
-    for (const PlanServer& server : service->servers) add_way_to(server.id);
-    add_way_to(service->id);  // its fallback server
+    std::vector<uint32_t> ids = {service->id};  // its fallback server's
+    for (const PlanServer& server : service->servers) ids.push_back(server.id);
+    for (const uint32_t id : ids) {
+      const auto link = links_.find(id);
+      if (link != links_.end() && !link->second.local) wanted.insert(link->second.ifindex);
+    }
     for (const net::IpAddress& address : service->addresses) {
       const std::set<uint32_t> interfaces = neighbours_->InterfacesOf(address);
       wanted.insert(interfaces.begin(), interfaces.end());
