@@ -1,7 +1,9 @@
 """How the program hangs on an interface: the fastest mode in which a real packet comes back, and no
 connection lost by a kill and a restart in any of them."""
 
+import contextlib
 import os
+import re
 import signal
 import time
 
@@ -21,6 +23,10 @@ class DirectModesTest(LabCase):
         cls.addClassCleanup(cls.lab.close)
         cls.nginx = {name: Nginx(cls.lab, name) for name in SERVERS}
 
+    def setUp(self):
+        super().setUp()
+        self.seen = set()  # identifiers of the daemon's programs in the kernel
+
     def start(self, *objects):
         self.fairlead = DirectFairlead(self.lab, objects or [dr_vip()])
         self.addCleanup(self.end)
@@ -29,11 +35,12 @@ class DirectModesTest(LabCase):
     def end(self):
         if not self.fairlead.processes:
             self.fairlead.start()
+        self.programs()
         self.fairlead.remove("main.yaml")
         wait_until(lambda: self.fairlead.pinned() == [], 5, "nothing is pinned any more")
         self.fairlead.stop()
         self.assertNotIn("fairlead_dr", self.link())
-        wait_until(lambda: "fairlead_dr" not in self.programs(), 5, "no program of ours is left")
+        wait_until(lambda: not self.seen & self.loaded().keys(), 5, "no program of ours is left")
 
     def xdp(self, namespace, device, on):
         program = (["obj", os.environ["FAIRLEAD_XDP_PASS"], "sec", "xdp"] if on else ["off"])
@@ -43,9 +50,23 @@ class DirectModesTest(LabCase):
         """What the kernel says of the interface, the mode of XDP included."""
         return self.lab.balancer.run("ip", "-d", "link", "show", "dev", "eth0")
 
+    @staticmethod
+    def loaded():
+        """Every program in the kernel: its line by its identifier."""
+        lines = command("bpftool", "prog", "show").splitlines()
+        return {line.split(":")[0]: line for line in lines if line[:1].isdigit()}
+
     def programs(self):
-        """The programs in the kernel by name; none of a former test's may be left over."""
-        return command("bpftool", "prog", "show")
+        """What the kernel says of the programs that the daemon holds; they are `seen` from then on.
+        (Others may have programs of these names at the same time.)"""
+        folder = f"/proc/{self.fairlead.process.pid}/fdinfo"
+        held = set()
+        for descriptor in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError), open(os.path.join(folder, descriptor),
+                                                              encoding="ascii") as file:
+                held.update(re.findall(r"^prog_id:\s*(\d+)", file.read(), re.M))
+        self.seen |= held
+        return " ".join(line for identifier, line in self.loaded().items() if identifier in held)
 
     def interface(self, name="eth0"):
         for entry in self.fairlead.status()["plane"]["xdpInterfaces"]:
