@@ -37,6 +37,7 @@ std::vector<arp::WatchedVip> ArpClaims::Watched(const model::DesiredState& desir
     }
   }
   std::vector<arp::WatchedVip> watched;
+  watched.reserve(wanted.size());
   for (auto& [address, ifindexes] : wanted) watched.push_back({address, std::move(ifindexes)});
   return watched;
 }

@@ -63,7 +63,7 @@ bool ServerRecords::ObservePaths(const dataplane::ForwardingPlan& plan,
       auto path = known ? found->second->direct_path : std::nullopt;
       std::string no_path = known && !path.has_value() ? found->second->problem : "";
       changed |= record->second.direct_path != path || record->second.no_path != no_path;
-      record->second.direct_path = std::move(path);
+      record->second.direct_path = path;
       record->second.no_path = std::move(no_path);
     }
   }

@@ -25,7 +25,7 @@ void AddServer(ServerObservation from, ServerObservation* to) {
   to->bytes_from_server_total += from.bytes_from_server_total;
   to->problem = std::move(from.problem);
   to->way_problem = std::move(from.way_problem);
-  to->direct_path = std::move(from.direct_path);
+  to->direct_path = from.direct_path;
 }
 
 // What the program passed up is counted by the proxy.
