@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "pkg/dataplane/service_split.h"
 
@@ -38,24 +39,29 @@ void RemoveThisHost(ServiceObservation* service) {
   });
 }
 
-// Of a proxied server the direct connections are those from before, which nobody counts.
-void CountDirectOnesAlone(const PlanService& whole, ServiceObservation* direct) {
-  bool all_counted = true;
-  for (ServerObservation& server : direct->servers) {
-    const auto planned =
-        std::find_if(whole.servers.begin(), whole.servers.end(),
-                     [&](const PlanServer& candidate) { return candidate.id == server.server_id; });
-    const bool is_direct = planned != whole.servers.end() && planned->way == Way::kDirect;
-    server.counts_active = server.counts_active || !is_direct;
-    all_counted = all_counted && server.counts_active;
+// How many connections a proxied server has is known: those that it had directly end uncounted.
+void CountProxiedServers(const PlanService& whole, ServiceObservation* direct) {
+  absl::flat_hash_set<uint32_t> proxied;
+  for (const PlanServer& server : whole.servers) {
+    if (server.way == Way::kProxy) proxied.insert(server.id);
   }
-  direct->counts_active = all_counted;
+  for (ServerObservation& server : direct->servers) {
+    server.counts_active |= proxied.contains(server.server_id);
+  }
+  direct->counts_active =
+      std::all_of(direct->servers.begin(), direct->servers.end(),
+                  [](const ServerObservation& server) { return server.counts_active; });
 }
 
 void AddService(ServiceObservation from, ServiceObservation* to) {
   to->counts_active = to->counts_active && from.counts_active;
   to->connections_active += from.connections_active;
   to->connections_total += from.connections_total;
+  to->fallback_total += from.fallback_total;
+  if (!from.fallback_problem.empty()) to->fallback_problem = std::move(from.fallback_problem);
+  for (size_t i = 0; i < to->rejections_total.size(); ++i) {
+    to->rejections_total[i] += from.rejections_total[i];
+  }
   absl::flat_hash_map<uint32_t, size_t> places;
   for (size_t i = 0; i < to->servers.size(); ++i) places.emplace(to->servers[i].server_id, i);
   for (ServerObservation& server : from.servers) {
@@ -131,7 +137,7 @@ PlaneObservation SplitDataPlane::Observe() const {
     const auto halves = halves_.find(service.service_id);
     if (halves != halves_.end()) {
       RemoveThisHost(&service);
-      CountDirectOnesAlone(*halves->second.whole, &service);
+      CountProxiedServers(*halves->second.whole, &service);
       // Without a way for direct routing a server is proxied.
       for (ServerObservation& server : service.servers) server.problem.clear();
     }

@@ -182,6 +182,53 @@ TEST_F(SplitDataPlaneTest, WhatBothPlanesHaveOfAServerIsAddedUp) {
   EXPECT_EQ(observed.services[1].servers[0].problem, "behind a router");
 }
 
+TEST_F(SplitDataPlaneTest, OnlyADirectServersConnectionsAreNotKnown) {
+  auto service = std::make_shared<PlanService>(*Auto(1, "a", DirectPart::kForward));
+  service->servers.resize(2);
+  service->servers[0].id = 11;
+  service->servers[0].way = Way::kDirect;
+  service->servers[1].id = 12;
+  service->servers[1].way = Way::kProxy;
+  ServiceObservation seen;
+  seen.service_id = 1;
+  seen.servers = {Seen(11, 1, 1), Seen(12, 2, 2)};
+  snat_.observation.services = {seen};
+  seen.counts_active = false;
+  for (ServerObservation& server : seen.servers) server.counts_active = false;
+  seen.servers[0].handshakes = HandshakesObservation{9, 8};
+  seen.servers[0].direct_path = DirectPath{.ifindex = 5};
+  dr_.observation.services = {seen};
+
+  split_.Apply(Plan({service}));
+  ServiceObservation sum = split_.Observe().services.at(0);
+  EXPECT_FALSE(sum.counts_active);
+  EXPECT_FALSE(sum.servers.at(0).counts_active);
+  EXPECT_TRUE(sum.servers.at(1).counts_active);
+  EXPECT_EQ(sum.servers.at(0).handshakes->watched_total, 9u);
+  EXPECT_EQ(sum.servers.at(0).direct_path->ifindex, 5u);
+
+  service = std::make_shared<PlanService>(*service);
+  service->servers[0].way = Way::kProxy;
+  split_.Apply(Plan({service}));
+  EXPECT_TRUE(split_.Observe().services.at(0).counts_active);
+}
+
+// Until its last session through the proxy has ended, a VIP that changed to DR is in both planes.
+TEST_F(SplitDataPlaneTest, WhatDirectRoutingRefusesIsSaidAlsoWhileTheProxyHasSessions) {
+  split_.Apply(Plan({Service(1, "a", model::Mode::kDr)}));
+  ServiceObservation seen;
+  seen.service_id = 1;
+  seen.fallback_total = 2;
+  seen.rejections_total[static_cast<size_t>(Rejection::kVipLimit)] = 3;
+  snat_.observation.services = {seen};
+  seen.fallback_problem = "behind a router";
+  dr_.observation.services = {seen};
+  const ServiceObservation sum = split_.Observe().services.at(0);
+  EXPECT_EQ(sum.fallback_total, 4u);
+  EXPECT_EQ(sum.fallback_problem, "behind a router");
+  EXPECT_EQ(sum.rejections_total[static_cast<size_t>(Rejection::kVipLimit)], 6u);
+}
+
 TEST_F(SplitDataPlaneTest, WhoIsPassedUpIsExplainedByTheProxyToo) {
   Explanation direct;
   direct.reason = "this host owns slot 5";
