@@ -118,11 +118,7 @@ bool ArpWatchImpl::AskOnce(const std::vector<WatchedVip>& vips) {
   const Interfaces interfaces = ReadInterfaces();
   Answers answers = Ask(QuestionsOf(vips, interfaces), interfaces, stop_.get());
   Round round = {.asked = std::move(answers.asked), .claims = std::move(answers.claims)};
-  if (absl::IsPermissionDenied(answers.status)) {
-    round.problem = "packet sockets need CAP_NET_RAW, which this process does not have";
-  } else if (!answers.status.ok()) {
-    round.problem = std::string(answers.status.message());
-  }
+  if (!answers.status.ok()) round.problem = std::string(answers.status.message());
   const bool claimed = !round.claims.empty();
   on_round_(round);
   return claimed;

@@ -1,10 +1,6 @@
 #include "pkg/arp/ask.h"
 
-#include <arpa/inet.h>
-#include <linux/filter.h>
 #include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -17,7 +13,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "pkg/base/errno_status.h"
+#include "pkg/base/packet_socket.h"
 #include "pkg/base/unique_fd.h"
+#include "pkg/net/packet_filter.h"
 
 namespace fairlead::arp {
 namespace {
@@ -27,36 +25,11 @@ using Place = std::pair<uint32_t, net::IpFamily>;
 // Frames looked at before the next question, so that a flood cannot hold the pace.
 constexpr int kFramesPerTurn = 256;
 
-// Passes neighbour advertisements alone: next header at 14 + 6, ICMP type at 14 + 40.
-int AttachAdvertisementFilter(int fd) {
-  sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 20),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMPV6, 0, 3),
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 54),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 136, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, 0xffff),
-      BPF_STMT(BPF_RET | BPF_K, 0),
-  };
-  const sock_fprog filter = {.len = sizeof(program) / sizeof(program[0]), .filter = program};
-  return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
-}
-
 absl::StatusOr<base::UniqueFd> OpenSocket(const Place& place) {
-  const bool ipv4 = place.second == net::IpFamily::kIpv4;
-  // Without a protocol it gets nothing until bind(2), when the filter is there (packet(7)).
-  base::UniqueFd fd(::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd.valid()) return base::LastErrnoStatus("packet socket");
-  if (!ipv4 && AttachAdvertisementFilter(fd.get()) != 0) {
-    return base::LastErrnoStatus("filter of a packet socket");
+  if (place.second == net::IpFamily::kIpv4) {
+    return base::OpenPacketSocket(place.first, ETH_P_ARP, {});
   }
-  sockaddr_ll address{};
-  address.sll_family = AF_PACKET;
-  address.sll_protocol = htons(ipv4 ? ETH_P_ARP : ETH_P_IPV6);
-  address.sll_ifindex = static_cast<int>(place.first);
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-    return base::LastErrnoStatus("bind of a packet socket");
-  }
-  return fd;
+  return base::OpenPacketSocket(place.first, ETH_P_IPV6, net::kAdvertisementFilter);
 }
 
 class Inquiry {

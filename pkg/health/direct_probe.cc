@@ -63,9 +63,6 @@ ProbeStep DirectProbe::Start() {
   }
   const absl::Status sent = links_.Send(
       way_.ifindex, family, echo_ ? BuildDirectEcho(question_) : BuildDirectSyn(question_));
-  if (absl::IsPermissionDenied(sent)) {
-    return CannotCheck("packet sockets need CAP_NET_RAW, which this process does not have");
-  }
   if (!sent.ok()) return CannotCheck(sent.message());
   return AwaitWake{};
 }

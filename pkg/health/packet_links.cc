@@ -1,18 +1,18 @@
 #include "pkg/health/packet_links.h"
 
-#include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "pkg/base/errno_status.h"
+#include "pkg/base/packet_socket.h"
 
 namespace fairlead::health {
 namespace {
@@ -36,10 +36,10 @@ uint32_t RandomBase() {
 
 // Passes SYN-ACKs and RSTs whose acknowledged number, and ICMP messages whose identifier begins
 // with `token_half`. X: where the payload of the IP header begins, behind 14 bytes of Ethernet.
-int AttachFilter(int fd, net::IpFamily family, uint32_t token_half) {
+std::array<sock_filter, 12> AnswerFilter(net::IpFamily family, uint32_t token_half) {
   const bool ipv4 = family == net::IpFamily::kIpv4;
   constexpr uint32_t kSynOrRst = 0x02 | 0x04;
-  sock_filter program[] = {
+  return {{
       ipv4 ? sock_filter BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 14)
            : sock_filter BPF_STMT(BPF_LDX | BPF_W | BPF_IMM, 40),
       BPF_STMT(BPF_LD | BPF_B | BPF_ABS, ipv4 ? 14u + 9u : 14u + 6u),  // protocol, next header
@@ -54,9 +54,7 @@ int AttachFilter(int fd, net::IpFamily family, uint32_t token_half) {
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, token_half, 0, 1),
       BPF_STMT(BPF_RET | BPF_K, 0xffff),
       BPF_STMT(BPF_RET | BPF_K, 0),
-  };
-  const sock_fprog filter = {.len = sizeof(program) / sizeof(program[0]), .filter = program};
-  return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
+  }};
 }
 
 }  // namespace
@@ -79,22 +77,13 @@ absl::StatusOr<uint64_t> PacketLinks::Open(uint32_t ifindex, net::IpFamily famil
   const auto open = link_at_.find(place);
   if (open != link_at_.end()) return open->second;
   RetireIdle();
-  // Without a protocol it gets nothing until bind(2), when the filter is there (packet(7)).
-  base::UniqueFd fd(::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd.valid()) return base::LastErrnoStatus("packet socket");
-  if (AttachFilter(fd.get(), family, token_base_ >> 16) != 0) {
-    return base::LastErrnoStatus("filter of a packet socket");
-  }
-  sockaddr_ll address{};
-  address.sll_family = AF_PACKET;
-  address.sll_protocol = htons(family == net::IpFamily::kIpv4 ? ETH_P_IP : ETH_P_IPV6);
-  address.sll_ifindex = static_cast<int>(ifindex);
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-    return base::LastErrnoStatus("bind of a packet socket");
-  }
+  const uint16_t protocol = family == net::IpFamily::kIpv4 ? ETH_P_IP : ETH_P_IPV6;
+  absl::StatusOr<base::UniqueFd> fd =
+      base::OpenPacketSocket(ifindex, protocol, AnswerFilter(family, token_base_ >> 16));
+  if (!fd.ok()) return fd.status();
   const uint64_t id = kIdsFrom + ++last_id_;
-  ring_.Poll(fd.get(), POLLIN, id);
-  links_.emplace(id, Link{.fd = std::move(fd), .place = place, .used = clock_.Monotonic()});
+  ring_.Poll(fd->get(), POLLIN, id);
+  links_.emplace(id, Link{.fd = *std::move(fd), .place = place, .used = clock_.Monotonic()});
   link_at_[place] = id;
   return id;
 }
