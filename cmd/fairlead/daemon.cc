@@ -95,6 +95,7 @@ Daemon::~Daemon() {
   source_.reset();
   if (controller_ != nullptr) controller_->Stop();
   base::MutexLock lock(&admin_mutex_);
+  metrics_.reset();
   admin_.reset();
   arp_.reset();
   resolver_.reset();
@@ -203,6 +204,11 @@ absl::Status Daemon::StartAdmin() {
   auto admin = admin::AdminServer::Create(node_.admin, MakeBackend(*controller_, *plane_));
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
+  if (!options_.metrics.has_value()) return absl::OkStatus();
+  auto metrics = admin::AdminServer::Create(*options_.metrics, MakeBackend(*controller_, *plane_),
+                                            admin::ApiScope::kMetrics);
+  if (!metrics.ok()) return metrics.status();
+  metrics_ = *std::move(metrics);
   return absl::OkStatus();
 }
 
@@ -242,6 +248,7 @@ void Daemon::OnReleased() {
   dr_->Stop(absl::ZeroDuration());  // from now on the other process writes the maps
   {
     base::MutexLock lock(&admin_mutex_);
+    metrics_.reset();
     admin_.reset();
   }
   const uint64_t one = 1;

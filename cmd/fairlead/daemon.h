@@ -79,6 +79,7 @@ class Daemon {
   std::unique_ptr<source::ConfigSource> source_;
   base::Mutex admin_mutex_;
   std::unique_ptr<admin::AdminServer> admin_ ABSL_GUARDED_BY(admin_mutex_);
+  std::unique_ptr<admin::AdminServer> metrics_ ABSL_GUARDED_BY(admin_mutex_);  // --metrics
   std::unique_ptr<dataplane::snat::TakeOver> takeover_;
   std::unique_ptr<dataplane::snat::HandoverServer> handover_;
 };

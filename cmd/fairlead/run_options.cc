@@ -25,6 +25,8 @@ constexpr FlagSpec kRunFlags[] = {
     {"shards", "N", "threads that serve clients; default one per CPU"},
     {"sessions-max", "N", "connections at a time; default what the descriptor limit allows"},
     {"admin", "ADDR:PORT", "admin API and metrics; default the Node object's or 127.0.0.1:9080"},
+    {"metrics", "ADDR:PORT",
+     "also serve /healthz, /readyz and /metrics there, and nothing else; default nowhere"},
     {"state-directory", "DIR",
      "what must survive a restart; default the Node object's or /var/lib/fairlead"},
     {"mode-allowed", "snat|snat,dr",
@@ -80,6 +82,15 @@ absl::Status DecodePlaces(const Flags& flags, RunOptions* options) {
     auto admin = ParseAdminAddress(flags.Get("admin"));
     if (!admin.ok()) return admin.status();
     options->admin = *admin;
+  }
+  if (flags.Has("metrics")) {
+    const auto metrics = ParseAdminAddress(flags.Get("metrics"));
+    if (!metrics.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--metrics ", model::Quoted(flags.Get("metrics")),
+                       " is not ADDR:PORT with an IP address and a port, as 0.0.0.0:9081"));
+    }
+    options->metrics = *metrics;
   }
   if (flags.Has("state-directory")) {
     options->state_directory = flags.Get("state-directory");

@@ -24,6 +24,7 @@ struct RunOptions {
   int shards = 0;             // 0 = one per CPU
   uint32_t sessions_max = 0;  // 0 = what the descriptor limit allows
   std::optional<net::Endpoint> admin;
+  std::optional<net::Endpoint> metrics;  // absent: the admin API serves them alone
   std::optional<std::string> state_directory;
   std::string bpf_directory;       // absolute
   absl::Duration dr_lease;         // 0 = none

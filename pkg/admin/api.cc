@@ -132,15 +132,21 @@ ApiResponse SetServerState(const AdminBackend& backend, const ApiRequest& reques
   return JsonResponse(CommandResultToJson(*result));
 }
 
-ApiResponse Get(const AdminBackend& backend, const ApiRequest& request) {
+// The pages of ApiScope::kMetrics.
+std::optional<ApiResponse> GetMetrics(const AdminBackend& backend, const ApiRequest& request) {
   const std::string& path = request.path;
   if (path == "/healthz") return JsonResponse({{"status", "ok"}});
   if (path == "/readyz") return Ready(backend);
   if (path == "/metrics") {
-    return {.status = 200,
-            .content_type = telemetry::kMetricsContentType,
-            .body = backend.metrics(QueryValue(request, "detail") != "vip")};
+    return ApiResponse{.status = 200,
+                       .content_type = telemetry::kMetricsContentType,
+                       .body = backend.metrics(QueryValue(request, "detail") != "vip")};
   }
+  return std::nullopt;
+}
+
+ApiResponse Get(const AdminBackend& backend, const ApiRequest& request) {
+  const std::string& path = request.path;
   if (path == "/api/v1/status") {
     return JsonResponse(ViewToJson(*backend.view(), backend.version, backend.revision));
   }
@@ -160,13 +166,23 @@ ApiResponse ErrorResponse(int status, const std::string& message) {
   return JsonResponse({{"error", message}}, status);
 }
 
-ApiResponse HandleApiRequest(const AdminBackend& backend, const ApiRequest& request) {
+ApiResponse HandleApiRequest(const AdminBackend& backend, const ApiRequest& request,
+                             ApiScope scope) {
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  if (reads) {
+    if (std::optional<ApiResponse> page = GetMetrics(backend, request)) return *std::move(page);
+  }
+  if (scope == ApiScope::kMetrics) {
+    return ErrorResponse(reads ? 404 : 405,
+                         "here are GET /healthz, /readyz and /metrics alone; the rest is the admin "
+                         "API's (--admin)");
+  }
   constexpr char kStatePath[] = "/api/v1/servers/state";
   if (request.path == kStatePath) {
     if (request.method == "POST") return SetServerState(backend, request);
     return ErrorResponse(405, absl::StrCat(kStatePath, " takes POST only"));
   }
-  if (request.method == "GET" || request.method == "HEAD") return Get(backend, request);
+  if (reads) return Get(backend, request);
   return ErrorResponse(405, absl::StrCat(request.path, " takes GET only"));
 }
 

@@ -10,7 +10,8 @@
 //   POST /api/v1/servers/state    {"server": "srv-1", "vip": "dispatcher", "state": "Drain",
 //                                 "user": "root"}; the user is for the log only
 //
-// Errors are {"error": "..."} with a fitting status code.
+// Errors are {"error": "..."} with a fitting status code. A listener that strangers reach serves
+// the first three alone (ApiScope::kMetrics).
 #pragma once
 
 #include <map>
@@ -35,7 +36,13 @@ struct ApiResponse {
   std::string body;
 };
 
-ApiResponse HandleApiRequest(const AdminBackend& backend, const ApiRequest& request);
+enum class ApiScope {
+  kEverything,  // for whoever may drain real servers
+  kMetrics,     // /healthz, /readyz and /metrics: changes nothing and names no manifest's line
+};
+
+ApiResponse HandleApiRequest(const AdminBackend& backend, const ApiRequest& request,
+                             ApiScope scope = ApiScope::kEverything);
 
 // {"error": message}.
 ApiResponse ErrorResponse(int status, const std::string& message);

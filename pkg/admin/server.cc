@@ -46,12 +46,18 @@ void SetSocketOptions(int socket) {
   ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
 }
 
+// What a listener of this scope is called, and the flag that moves it.
+const char* NameOf(ApiScope scope) { return scope == ApiScope::kMetrics ? "metrics" : "admin API"; }
+const char* FlagOf(ApiScope scope) {
+  return scope == ApiScope::kMetrics ? "--metrics ADDR:PORT" : "--admin ADDR:PORT";
+}
+
 // The library hides why a bind failed; binding here first tells.
-absl::Status CheckBindable(const net::Endpoint& bind) {
+absl::Status CheckBindable(const net::Endpoint& bind, ApiScope scope) {
   const net::SocketAddress address(bind);
   const base::UniqueFd probe(
       ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, /*protocol=*/0));
-  if (!probe.valid()) return base::LastErrnoStatus("socket for the admin API");
+  if (!probe.valid()) return base::LastErrnoStatus("socket for HTTP");
   SetSocketOptions(probe.get());
   if (::bind(probe.get(), &address.generic, address.length) == 0 && ::listen(probe.get(), 1) == 0) {
     return absl::OkStatus();
@@ -59,15 +65,16 @@ absl::Status CheckBindable(const net::Endpoint& bind) {
   const int error = errno;
   const char* hint = "";
   if (error == EADDRINUSE) {
-    hint = "; another process (another fairlead?) listens there: stop it, or use --admin ADDR:PORT";
+    hint = "; another process (another fairlead?) listens there: stop it, or use ";
   } else if (error == EADDRNOTAVAIL) {
-    hint = "; no interface of this host has that address: use --admin ADDR:PORT";
+    hint = "; no interface of this host has that address: use ";
   } else if (error == EACCES) {
-    hint = "; ports below 1024 need CAP_NET_BIND_SERVICE: use --admin ADDR:PORT";
+    hint = "; ports below 1024 need CAP_NET_BIND_SERVICE: use ";
   }
   const absl::Status status =
-      base::ErrnoStatus(error, absl::StrCat("admin API: listen on ", bind.ToString()));
-  return absl::Status(status.code(), absl::StrCat(status.message(), hint));
+      base::ErrnoStatus(error, absl::StrCat(NameOf(scope), ": listen on ", bind.ToString()));
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(), hint, *hint == '\0' ? "" : FlagOf(scope)));
 }
 
 net::Endpoint ClientOf(const httplib::Request& request) {
@@ -130,6 +137,7 @@ void ShutDownConnections(const net::Endpoint& server,
 struct AdminServer::Impl {
   net::Endpoint endpoint;
   AdminBackend backend;
+  ApiScope scope = ApiScope::kEverything;
   httplib::Server server;
   std::thread thread;
   int listener = -1;  // the server's; set while it binds
@@ -148,14 +156,15 @@ void AdminServer::Impl::Serve(const httplib::Request& request, httplib::Response
     answering.insert(ClientOf(request));
   }
   const std::string host = request.get_header_value("Host");
-  if (!IsHostAllowed(host, endpoint.address)) {
+  // Scrapers come by the name of a Service; where there is nothing to change they may.
+  if (scope == ApiScope::kEverything && !IsHostAllowed(host, endpoint.address)) {
     Answer(ErrorResponse(403,
                          "this Host header is not served: use the address of the admin API, "
                          "or localhost"),
            &response);
     return;
   }
-  Answer(HandleApiRequest(backend, ToApiRequest(request)), &response);
+  Answer(HandleApiRequest(backend, ToApiRequest(request), scope), &response);
 }
 
 void AdminServer::Impl::Configure() {
@@ -197,11 +206,13 @@ void AdminServer::Impl::Configure() {
 AdminServer::AdminServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Create(const net::Endpoint& bind,
-                                                                 AdminBackend backend) {
-  if (const absl::Status bindable = CheckBindable(bind); !bindable.ok()) return bindable;
+                                                                 AdminBackend backend,
+                                                                 ApiScope scope) {
+  if (const absl::Status bindable = CheckBindable(bind, scope); !bindable.ok()) return bindable;
   auto impl = std::make_unique<Impl>();
   impl->endpoint = bind;
   impl->backend = std::move(backend);
+  impl->scope = scope;
   impl->Configure();
   const std::string host = bind.address.ToString();
   bool bound = false;
@@ -213,8 +224,8 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Create(const net::Endp
     bound = impl->server.bind_to_port(host, bind.port);
   }
   if (!bound) {
-    return absl::UnavailableError(
-        absl::StrCat("admin API: cannot listen on ", bind.ToString(), "; use --admin ADDR:PORT"));
+    return absl::UnavailableError(absl::StrCat(NameOf(scope), ": cannot listen on ",
+                                               bind.ToString(), "; use ", FlagOf(scope)));
   }
   // The library's backlog is 5: a burst of clients would lose SYNs and wait a second. listen(2)
   // again sets a longer one.

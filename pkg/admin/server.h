@@ -1,11 +1,13 @@
 // AdminServer: the admin API over HTTP/1.1, for the command line, Prometheus and orchestrators.
 // A small server on a thread pool of its own, so that nothing else can make /readyz wait. Loopback
-// by default; it has no login, so main warns about any other address.
+// by default; it has no login, so main warns about any other address. With ApiScope::kMetrics it is
+// what probes and scrapers on the network may reach.
 #pragma once
 
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "pkg/admin/api.h"
 #include "pkg/admin/backend.h"
 
 namespace fairlead::admin {
@@ -14,8 +16,8 @@ class AdminServer {
  public:
   // Listens on `bind` (port 0 = any) and serves until the object is destroyed. Errors: the address
   // cannot be bound (in use, not on this host, port below 1024), with what to do.
-  static absl::StatusOr<std::unique_ptr<AdminServer>> Create(const net::Endpoint& bind,
-                                                             AdminBackend backend);
+  static absl::StatusOr<std::unique_ptr<AdminServer>> Create(
+      const net::Endpoint& bind, AdminBackend backend, ApiScope scope = ApiScope::kEverything);
   // Ends at once what waits for a client to speak, and an answer that its client does not take
   // after half a second.
   ~AdminServer();

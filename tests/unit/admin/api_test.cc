@@ -23,6 +23,7 @@ namespace fairlead::admin {
 namespace {
 
 using controller::ControlView;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -224,6 +225,31 @@ TEST_F(ApiTest, RefusesForeignHostHeaders) {
               StartsWith("HTTP/1.1 403"));
   EXPECT_THAT(Raw("GET /healthz HTTP/1.1\r\nHost: localhost:9080\r\nConnection: close\r\n\r\n"),
               StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(ApiTest, MetricsListenerChangesNothingAndIsReachedByAnyName) {
+  const std::string names = "Host: fairlead-metrics.fairlead.svc:9081\r\n";
+  EXPECT_THAT(Raw(absl::StrCat("GET /metrics HTTP/1.0\r\n", names, "\r\n")),
+              StartsWith("HTTP/1.1 403"));
+  server_.reset();
+  auto metrics =
+      AdminServer::Create(*net::Endpoint::Parse("127.0.0.1:0"), Backend(), ApiScope::kMetrics);
+  ASSERT_TRUE(metrics.ok()) << metrics.status();
+  server_ = *std::move(metrics);
+  for (const char* path : {"/healthz", "/readyz", "/metrics"}) {
+    EXPECT_THAT(Raw(absl::StrCat("GET ", path, " HTTP/1.0\r\n", names, "\r\n")),
+                StartsWith("HTTP/1.1 200"))
+        << path;
+  }
+  for (const char* path : {"/api/v1/status", "/api/v1/findings", "/api/v1/explain"}) {
+    EXPECT_THAT(Raw(absl::StrCat("GET ", path, " HTTP/1.0\r\n\r\n")), StartsWith("HTTP/1.1 404"))
+        << path;
+  }
+  EXPECT_THAT(Post("Content-Type: application/json\r\n", R"({"server":"srv-1","state":"Halt"})"),
+              AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("--admin")));
+  EXPECT_TRUE(commands_.empty());
+  const auto second = AdminServer::Create(server_->endpoint(), Backend(), ApiScope::kMetrics);
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr("--metrics"));
 }
 
 TEST_F(ApiTest, UnknownPagesAndMethodsAreAnsweredInJson) {

@@ -73,6 +73,8 @@ TEST(RunOptionsTest, HasDefaults) {
   EXPECT_EQ(options->engine, uring::Engine::kAuto);
   EXPECT_EQ(options->shutdown_grace, absl::Seconds(30));
   EXPECT_FALSE(options->admin.has_value());
+  EXPECT_FALSE(options->metrics.has_value());
+  EXPECT_EQ(Decode({"--metrics", "0.0.0.0:9081"})->metrics->ToString(), "0.0.0.0:9081");
   EXPECT_EQ(options->dr_lease, absl::ZeroDuration());
   EXPECT_EQ(Decode({"--dr-lease", "0"})->dr_lease, absl::ZeroDuration());
   EXPECT_EQ(Decode({"--dr-lease", "1.5s"})->dr_lease, absl::Milliseconds(1500));
@@ -85,6 +87,7 @@ TEST(RunOptionsTest, RefusesWhatItDoesNotKnow) {
   } cases[] = {
       {{"--io-engine", "kqueue"}, "must be one of auto, io_uring, epoll"},
       {{"--mode-allowed", "snat,auto"}, "must be one of snat, dr"},
+      {{"--metrics", "9081"}, "--metrics \"9081\" is not ADDR:PORT"},
       {{"--bpf-directory", "fairlead"}, "must begin with /"},
       {{"--bpf-directory", ""}, "must begin with /"},
       {{"--dr-lease", "3"}, "must be 0, or a duration from 250ms to 1h with its unit"},
