@@ -25,7 +25,7 @@ struct ClusterAccess {
   std::string token_file{};
   // The namespace of this pod, or the context's; "default" when there is none.
   std::string name_space = "default";
-  std::string origin;  // for messages: "in-cluster", "/root/.kube/config, context dev"
+  std::string origin;  // for messages: "in-cluster", "~/.kube/config, context dev"
 };
 
 // The service account of this pod: KUBERNETES_SERVICE_HOST and _PORT, token, ca.crt and namespace
