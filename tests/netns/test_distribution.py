@@ -61,7 +61,14 @@ class DistributionTest(LabCase):
     def test_weighted_least_connections_with_long_connections(self):
         self.fairlead.apply("main.yaml", vip(servers=weighted(WEIGHTS)))
         sockets = [self.lab.client.connect((VIP4, VIP6)[i % 2], 80) for i in range(300)]
-        active = {s["name"]: s["connections"] for s in self.fairlead.vip_status()["servers"]}
+        active = {}
+
+        def all_counted():
+            for server in self.fairlead.vip_status()["servers"]:
+                active[server["name"]] = server["connections"]
+            return sum(active.values()) == len(sockets)
+
+        wait_until(all_counted, 10, "every connection has a server")  # connect() is the kernel's
         for made in sockets:
             made.close()
         self.figure(f"300 long connections: {active}")

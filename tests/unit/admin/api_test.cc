@@ -62,13 +62,16 @@ class ApiTest : public testing::Test {
 
   AdminBackend Backend() {
     AdminBackend backend;
-    backend.view = [this] { return view_; };
+    backend.view = [this] { return View(); };
     backend.metrics = [](bool servers) { return servers ? "all 1\n" : "vips 1\n"; };
     backend.set_server_state = [this](const controller::SetServerState& command)
         -> absl::StatusOr<controller::SetServerStateResult> {
       if (command.server == "boom") throw std::runtime_error("boom");
       if (command.server != "srv-1") return absl::NotFoundError("no such server");
-      commands_.push_back(command);
+      {
+        base::MutexLock lock(&mutex_);
+        commands_.push_back(command);
+      }
       controller::SetServerStateResult result;
       result.changes.push_back({.vip = "default/web",
                                 .server = "srv-1",
@@ -115,18 +118,41 @@ class ApiTest : public testing::Test {
                             "Content-Length: ", body.size(), "\r\n\r\n", body));
   }
 
-  std::shared_ptr<ControlView> view_ = MakeView();
-  std::vector<controller::SetServerState> commands_;
-  std::unique_ptr<AdminServer> server_;
+  std::shared_ptr<const ControlView> View() {
+    base::MutexLock lock(&mutex_);
+    return view_;
+  }
+  // Publishes another view, as the controller does; the server's threads may still read the last.
+  template <typename Edit>
+  void EditView(Edit edit) {
+    auto edited = std::make_shared<ControlView>(*View());
+    edit(*edited);
+    base::MutexLock lock(&mutex_);
+    view_ = std::move(edited);
+  }
+  std::vector<controller::SetServerState> Commands() {
+    base::MutexLock lock(&mutex_);
+    return commands_;
+  }
+
+ private:
+  base::Mutex mutex_;
+  std::shared_ptr<const ControlView> view_ ABSL_GUARDED_BY(mutex_) = MakeView();
+  std::vector<controller::SetServerState> commands_ ABSL_GUARDED_BY(mutex_);
+
+ protected:
+  std::unique_ptr<AdminServer> server_;  // last: its threads use the others
 };
 
 TEST_F(ApiTest, WhatIsNotKnownIsNull) {
-  controller::VipView& vip = view_->vips[0];
   EXPECT_EQ(Get("/api/v1/status")["vips"][0]["connections"], 0);
   EXPECT_TRUE(Get("/api/v1/status")["vips"][0]["servers"][0]["handshakes"].is_null());
-  vip.counters.counts_active = false;
-  vip.servers[0].counters.counts_active = false;
-  vip.servers[0].counters.handshakes = {.watched_total = 7, .progressed_total = 6};
+  EditView([](ControlView& view) {
+    controller::VipView& vip = view.vips[0];
+    vip.counters.counts_active = false;
+    vip.servers[0].counters.counts_active = false;
+    vip.servers[0].counters.handshakes = {.watched_total = 7, .progressed_total = 6};
+  });
   const nlohmann::json shown = Get("/api/v1/status")["vips"][0];
   EXPECT_TRUE(shown["connections"].is_null());
   EXPECT_TRUE(shown["servers"][0]["connections"].is_null());
@@ -138,13 +164,13 @@ TEST_F(ApiTest, HealthIsAlwaysOkAndReadinessFollowsThePlan) {
   EXPECT_EQ(Get("/healthz")["status"], "ok");
   EXPECT_EQ(Get("/readyz")["ready"], true);
   EXPECT_EQ(Get("/readyz")["engine"], "epoll");
-  view_->plan_revision = 4;
+  EditView([](ControlView& view) { view.plan_revision = 4; });
   EXPECT_THAT(Raw("GET /readyz HTTP/1.0\r\n\r\n"), StartsWith("HTTP/1.1 503"));
   const auto late = AdminGet(server_->endpoint(), "/readyz");
   EXPECT_EQ(late.status().code(), absl::StatusCode::kUnavailable);
-  view_->phase = ControlView::Phase::kStopping;
+  EditView([](ControlView& view) { view.phase = ControlView::Phase::kStopping; });
   EXPECT_THAT(Raw("GET /readyz HTTP/1.0\r\n\r\n"), HasSubstr("is stopping"));
-  view_->phase = ControlView::Phase::kStarting;
+  EditView([](ControlView& view) { view.phase = ControlView::Phase::kStarting; });
   EXPECT_THAT(Raw("GET /readyz HTTP/1.0\r\n\r\n"), HasSubstr("has not been read"));
   EXPECT_EQ(Get("/healthz")["status"], "ok");
 }
@@ -183,11 +209,12 @@ TEST_F(ApiTest, SetsAServersState) {
       AdminPostJson(server_->endpoint(), "/api/v1/servers/state",
                     R"({"server": "srv-1", "vip": "web", "state": "drain", "user": "eve"})");
   ASSERT_TRUE(body.ok()) << body.status();
-  ASSERT_EQ(commands_.size(), 1u);
-  EXPECT_THAT(commands_[0].client, StartsWith("127.0.0.1:"));
-  EXPECT_EQ(commands_[0].user, "eve");
-  EXPECT_EQ(commands_[0].vip, "web");
-  EXPECT_EQ(commands_[0].state, model::AdminState::kDrain);
+  const std::vector<controller::SetServerState> commands = Commands();
+  ASSERT_EQ(commands.size(), 1u);
+  EXPECT_THAT(commands[0].client, StartsWith("127.0.0.1:"));
+  EXPECT_EQ(commands[0].user, "eve");
+  EXPECT_EQ(commands[0].vip, "web");
+  EXPECT_EQ(commands[0].state, model::AdminState::kDrain);
   const nlohmann::json answer = nlohmann::json::parse(*body);
   EXPECT_EQ(answer["changes"][0]["connections"], 12);
   EXPECT_EQ(answer["changes"][0]["deadline"], "2027-01-15T08:00:00.000Z");
@@ -203,7 +230,7 @@ TEST_F(ApiTest, RefusesWritesThatABrowserFormCouldSend) {
               StartsWith("HTTP/1.1 415"));
   EXPECT_THAT(Post("", body), StartsWith("HTTP/1.1 415"));
   EXPECT_THAT(Raw("GET /api/v1/servers/state HTTP/1.0\r\n\r\n"), StartsWith("HTTP/1.1 405"));
-  EXPECT_TRUE(commands_.empty());
+  EXPECT_TRUE(Commands().empty());
   EXPECT_THAT(Post("Content-Type: application/json; charset=utf-8\r\n", body),
               StartsWith("HTTP/1.1 200"));
 }
@@ -217,7 +244,7 @@ TEST_F(ApiTest, RefusesBrokenBodies) {
   }
   EXPECT_THAT(Post("Content-Type: application/json\r\n", std::string(100'000, 'x')),
               StartsWith("HTTP/1.1 413"));
-  EXPECT_TRUE(commands_.empty());
+  EXPECT_TRUE(Commands().empty());
 }
 
 TEST_F(ApiTest, RefusesForeignHostHeaders) {
@@ -247,7 +274,7 @@ TEST_F(ApiTest, MetricsListenerChangesNothingAndIsReachedByAnyName) {
   }
   EXPECT_THAT(Post("Content-Type: application/json\r\n", R"({"server":"srv-1","state":"Halt"})"),
               AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("--admin")));
-  EXPECT_TRUE(commands_.empty());
+  EXPECT_TRUE(Commands().empty());
   const auto second = AdminServer::Create(server_->endpoint(), Backend(), ApiScope::kMetrics);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("--metrics"));
 }
@@ -302,7 +329,7 @@ TEST_F(ApiTest, StoppingLetsAnAnswerThatIsUnderWayGoOut) {
   slow.view = [&] {
     begun.Notify();
     absl::SleepFor(absl::Milliseconds(200));
-    return view_;
+    return View();
   };
   auto server = AdminServer::Create(*net::Endpoint::Parse("127.0.0.1:0"), slow);
   ASSERT_TRUE(server.ok());
