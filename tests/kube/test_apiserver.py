@@ -63,12 +63,16 @@ class ApiServerTest(unittest.TestCase):
         self.client.expect(201, "POST", f"{CORE}/serviceaccounts", {"metadata": {"name": "fairlead"}})
         self.allow("watch", {"kind": "ServiceAccount", "name": "fairlead", "namespace": "default"},
                    rule("lb.fairlead.dev", ["vips"], ["list", "watch"]))
-        made = self.client.expect(201, "POST", f"{CORE}/serviceaccounts/fairlead/token",
-                                  {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
-                                   "spec": {"expirationSeconds": 600}})
-        account = self.server.client_with_token(made["status"]["token"])
+        account = self.server.client_with_token(self.server.account_token("default", "fairlead"))
         self.assertEqual(account.expect(200, "GET", PATHS["VIP"])["kind"], "VIPList")
         self.assertEqual(account.request("GET", PATHS["RealServer"])[0], 403)
+        next(account.watch(f"{PATHS['VIP']}?watch=true&timeoutSeconds=1"), None)
+        # What it asked for, and was refused, stands in the audit log.
+        self.assertEqual(
+            self.server.requests_of("system:serviceaccount:default:fairlead")[:3],
+            [("list", "lb.fairlead.dev", "vips", 200),
+             ("list", "lb.fairlead.dev", "realservers", 403),
+             ("watch", "lb.fairlead.dev", "vips", 200)])
 
     def test_a_service_gets_an_address_and_its_status_can_be_written(self):
         made = self.client.expect(201, "POST", f"{CORE}/services", {

@@ -34,7 +34,9 @@ class ApiServer:
             self.pki = Pki(os.path.join(self.folder, "pki"))
             self._start_etcd()
             [self.port] = free_ports(1)
-            self.kubeconfig = self._write_kubeconfig()
+            self.kubeconfig = self.write_kubeconfig("admin", {
+                "client-certificate": self.pki.path("admin.crt"),
+                "client-key": self.pki.path("admin.key")})
             self.client = Client(self.port, self.pki.path("ca.crt"), self.pki.path("admin.crt"),
                                  self.pki.path("admin.key"))
             self._server = self._start(program(self.PROGRAM), *self._flags())
@@ -87,17 +89,17 @@ class ApiServer:
         except OSError:
             return False
 
-    def _write_kubeconfig(self):
-        path = os.path.join(self.folder, "kubeconfig")
+    def write_kubeconfig(self, name, user, namespace="default"):
+        """The path of a kubeconfig for this server; `user` is its user entry."""
+        path = os.path.join(self.folder, f"kubeconfig-{name}")
         config = {
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": name,
+                                                      "namespace": namespace}}],
             "clusters": [{"name": "test", "cluster": {
                 "server": f"https://127.0.0.1:{self.port}",
                 "certificate-authority": self.pki.path("ca.crt")}}],
-            "users": [{"name": "admin", "user": {
-                "client-certificate": self.pki.path("admin.crt"),
-                "client-key": self.pki.path("admin.key")}}]}
+            "users": [{"name": name, "user": user}]}
         with open(path, "w", encoding="utf-8") as file:
             json.dump(config, file)
         return path
@@ -128,7 +130,7 @@ class CrdServer(ApiServer):
 
 
 class KubeApiServer(ApiServer):
-    """The whole kube-apiserver: RBAC, service account tokens, Services, Leases. Its
+    """The whole kube-apiserver: RBAC, service account tokens, Services, Leases, an audit log. Its
     `token_of(user)` is the bearer token of a user without any right."""
 
     PROGRAM = "kube-apiserver"
@@ -144,6 +146,31 @@ class KubeApiServer(ApiServer):
     def token_of(self, user):
         return f"token-of-{user}"
 
+    def account_token(self, namespace, name):
+        """A token of a service account that exists."""
+        made = self.client.expect(
+            201, "POST", f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token",
+            {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+             "spec": {"expirationSeconds": 3600}})
+        return made["status"]["token"]
+
+    def requests_of(self, user):
+        """What a user has asked for so far, by the audit log: (verb, group, resource/subresource,
+        HTTP status), those of answers that have begun at least."""
+        found = []
+        with open(self._audit_log, encoding="utf-8") as file:
+            for line in file:
+                if not line.endswith("\n"):
+                    break  # being written
+                event = json.loads(line)
+                asked = event.get("objectRef")
+                if event["user"]["username"] != user or asked is None:
+                    continue
+                resource = "/".join(filter(None, (asked["resource"], asked.get("subresource"))))
+                found.append((event["verb"], asked.get("apiGroup", ""), resource,
+                              event["responseStatus"]["code"]))
+        return found
+
     def client_with_token(self, token):
         return Client(self.port, self.pki.path("ca.crt"), token=token)
 
@@ -152,7 +179,13 @@ class KubeApiServer(ApiServer):
         with open(tokens, "w", encoding="ascii") as file:
             for number, user in enumerate(self.USERS):
                 file.write(f"{self.token_of(user)},{user},{number}\n")
+        self._audit_log = os.path.join(self.folder, "audit.log")
+        policy = os.path.join(self.folder, "audit-policy.json")
+        with open(policy, "w", encoding="ascii") as file:
+            json.dump({"apiVersion": "audit.k8s.io/v1", "kind": "Policy",
+                       "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}]}, file)
         return [*self._common_flags(), "--authorization-mode=RBAC", "--token-auth-file", tokens,
+                "--audit-policy-file", policy, "--audit-log-path", self._audit_log,
                 "--service-cluster-ip-range=10.0.0.0/24", "--disable-admission-plugins=ServiceAccount",
                 "--service-account-issuer=https://kubernetes.default.svc",
                 "--service-account-key-file", self.pki.path("sa.pub"),
