@@ -21,6 +21,8 @@ using model::Severity;
 constexpr FlagSpec kCheckFlags[] = {
     {"output", "text|json", "default text"},
     {"admin", "ADDR:PORT", "as of `fairlead run`; default the Node object's or 127.0.0.1:9080"},
+    {"kubernetes", "",
+     "the manifests are for kubectl apply: address pools and Services may be named"},
 };
 
 size_t CountOf(const DesiredState& desired, Severity severity) {
@@ -55,7 +57,8 @@ nlohmann::ordered_json NamesOf(const std::vector<T>& objects) {
 
 }  // namespace
 
-const CommandSpec kCheckSpec = {"check", "PATH [--output text|json] [--admin ADDR:PORT]",
+const CommandSpec kCheckSpec = {"check",
+                                "PATH [--output text|json] [--admin ADDR:PORT] [--kubernetes]",
                                 "Validates the manifests of a file or a directory; exit 1 when "
                                 "one has an error.",
                                 kCheckFlags};
@@ -116,6 +119,7 @@ int RunCheck(absl::Span<const std::string> arguments) {
     if (!admin.ok()) return UsageError(kCheckSpec, admin.status().message());
     options.admin = *admin;
   }
+  if (parsed.flags.Has("kubernetes")) options.origin = source::Origin::kCluster;
   const std::shared_ptr<const DesiredState> desired = source::ReadOnce(paths.front(), options);
   absl::PrintF("%s",
                output == "json" ? CheckJson(*desired) : CheckText(*desired, StdoutTakesColour()));

@@ -111,6 +111,7 @@ Event NodeEvent() {
 std::string ChangedFields(const model::Vip& before, const model::Vip& after) {
   return FieldList()
       .Compare("spec.addresses", before.addresses, after.addresses)
+      .Compare("spec.addressPoolRef", before.address_pool, after.address_pool)
       .Compare("spec.ports", before.ports, after.ports)
       .Compare("spec.protocol", before.protocol, after.protocol)
       .Compare("spec.mode", before.mode, after.mode)
@@ -119,6 +120,7 @@ std::string ChangedFields(const model::Vip& before, const model::Vip& after) {
       .Compare("spec.healthCheck", before.health_check, after.health_check)
       .Compare("spec.realServers.selector", before.selector, after.selector)
       .Compare("spec.realServers.list", before.inline_servers, after.inline_servers)
+      .Compare("spec.realServers.service", before.service, after.service)
       .Compare("spec.fallback", before.fallback, after.fallback)
       .Compare("spec.clientAddress", before.client_address, after.client_address)
       .Compare("spec.source", before.source, after.source)
@@ -149,7 +151,8 @@ bool SameServersAndChecks(const model::DesiredState& before, const model::Desire
     return left.id == right.id && left.enabled == right.enabled && left.mode == right.mode &&
            left.protocol == right.protocol && left.ports == right.ports &&
            left.health_check == right.health_check && left.selector == right.selector &&
-           left.inline_servers == right.inline_servers && left.addresses == right.addresses &&
+           left.inline_servers == right.inline_servers && left.service == right.service &&
+           left.elsewhere == right.elsewhere && left.addresses == right.addresses &&
            left.client_address == right.client_address && left.source == right.source;
   };
   const auto same_server = [](const model::RealServer& left, const model::RealServer& right) {
@@ -157,7 +160,8 @@ bool SameServersAndChecks(const model::DesiredState& before, const model::Desire
            left.spec.host_name == right.spec.host_name && left.spec.address == right.spec.address &&
            left.spec.port == right.spec.port && left.spec.state == right.spec.state;
   };
-  return std::equal(before.vips.begin(), before.vips.end(), after.vips.begin(), after.vips.end(),
+  return before.services == after.services &&
+         std::equal(before.vips.begin(), before.vips.end(), after.vips.begin(), after.vips.end(),
                     same_vip) &&
          std::equal(before.real_servers.begin(), before.real_servers.end(),
                     after.real_servers.begin(), after.real_servers.end(), same_server);

@@ -248,7 +248,15 @@ uint32_t IdRegistry::ServerId(const std::string& service_name, const std::string
 }
 
 std::string NotServedReason(const model::Vip& vip) {
+  if (vip.elsewhere) {
+    return absl::StrCat("not this daemon's: its --vip-modes leave mode ", ModeName(vip.mode),
+                        " to others");
+  }
   if (!vip.enabled) return "disabled by spec.state; set it to Enabled to serve clients";
+  if (vip.waits_for_address()) {
+    return absl::StrCat("waiting for an address from pool ", vip.address_pool,
+                        ", which `fairlead operator` gives out");
+  }
   if (vip.protocol == model::Protocol::kUdp && vip.mode != model::Mode::kDr) {
     return "protocol UDP is not supported yet in mode SNAT; only TCP is served";
   }

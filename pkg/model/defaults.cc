@@ -20,7 +20,9 @@ void FillDefaults(Vip& vip) {
   const bool has_port =
       check.type != HealthCheck::Type::kIcmp && check.type != HealthCheck::Type::kNone;
   if (has_port && !check.each_port && check.port == 0) check.port = DefaultCheckPort(vip);
-  if (vip.selector.empty() && vip.inline_servers.empty()) vip.selector[kVipLabel] = vip.id.name;
+  if (vip.selector.empty() && vip.inline_servers.empty() && vip.service.empty()) {
+    vip.selector[kVipLabel] = vip.id.name;
+  }
 }
 
 }  // namespace fairlead::model

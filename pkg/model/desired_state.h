@@ -11,22 +11,17 @@
 #include "pkg/model/address_pool.h"
 #include "pkg/model/node.h"
 #include "pkg/model/object.h"
+#include "pkg/model/service_endpoints.h"
 #include "pkg/model/vip.h"
 
 namespace fairlead::model {
-
-// One real server as one VIP uses it.
-struct VipServer {
-  std::string name;        // RealServer object's or inline entry's name; unique in the VIP
-  bool is_object = false;  // false: inline list
-  ServerSpec spec;
-  friend bool operator==(const VipServer&, const VipServer&) = default;
-};
 
 struct DesiredState {
   std::vector<Vip> vips;                   // valid ones (or their last good version), by id
   std::vector<RealServer> real_servers;    // the same
   std::vector<AddressPool> address_pools;  // the same
+  // Those that a VIP may name (Kubernetes only), by namespace and name.
+  std::vector<ServiceEndpoints> services;
   std::optional<Node> node;
   std::vector<Finding> findings;  // of this reading: rejected objects and warnings
   // Objects that are in force although their present text is rejected: the last good version.
@@ -34,9 +29,10 @@ struct DesiredState {
   friend bool operator==(const DesiredState&, const DesiredState&) = default;
 };
 
-// The union of the VIP's inline list and the RealServer objects that its selector matches, sorted
-// by name. An inline entry with the name or the place of a matched object wins; an object that
-// the VIP cannot connect to (ServerMisfit) is left out. ValidateTogether warns of both.
+// The union of the VIP's inline list, the RealServer objects that its selector matches, and the
+// endpoints of its Service, sorted by name. Of two with one name or one place the earlier in this
+// order wins; an object that the VIP cannot connect to (ServerMisfit) is left out. ValidateTogether
+// warns of both.
 std::vector<VipServer> ServersOf(const DesiredState& desired, const Vip& vip);
 
 // ServersOf for many VIPs of one state: finds the matching objects by label instead of looking at
@@ -46,9 +42,12 @@ class ServerIndex {
   explicit ServerIndex(const DesiredState& desired);
   // The RealServer objects that the VIP's selector matches, in the order of `desired`.
   std::vector<const RealServer*> Matching(const Vip& vip) const;
+  // The endpoints of the VIP's Service; null when it names none or there are none.
+  const ServiceEndpoints* EndpointsFor(const Vip& vip) const;
   std::vector<VipServer> ServersOf(const Vip& vip) const;
 
  private:
+  const DesiredState& desired_;
   // (namespace, "key=value") -> the objects with that label.
   absl::flat_hash_map<std::pair<std::string, std::string>, std::vector<const RealServer*>>
       by_label_;

@@ -20,6 +20,8 @@ struct Limits {
 inline constexpr size_t kVipAddressesMax = 8;
 inline constexpr size_t kInlineServersMax = 1024;
 inline constexpr size_t kPresetsMax = 32;
+// Of one Service; a Service of Kubernetes with more is possible, a VIP with more is not.
+inline constexpr size_t kEndpointsMax = 4096;
 inline constexpr size_t kPoolRangesMax = 64;
 inline constexpr size_t kPoolNamespacesMax = 256;
 inline constexpr size_t kStatusRangesMax = 16;

@@ -86,6 +86,23 @@ std::string NamespaceProblem(absl::string_view text) {
                       "a letter or digit at both ends (RFC 1123)");
 }
 
+std::string ServiceNameProblem(absl::string_view text) {
+  if (IsDnsLabel(text) && text.size() <= kLabelBytesMax && absl::ascii_islower(text.front())) {
+    return "";
+  }
+  return absl::StrCat(Quoted(text),
+                      " is not the name of a Service: use 1 to 63 lower-case letters, digits and "
+                      "\"-\", with a letter at the begin and no \"-\" at the end (RFC 1035)");
+}
+
+std::string PortNameProblem(absl::string_view text) {
+  const bool has_letter = std::any_of(text.begin(), text.end(), absl::ascii_islower);
+  if (IsDnsLabel(text) && text.size() <= kLabelBytesMax && has_letter) return "";
+  return absl::StrCat(Quoted(text),
+                      " is not the name of a port: use 1 to 63 lower-case letters, digits and "
+                      "\"-\", at least one of them a letter, or write the number without quotes");
+}
+
 std::string LabelKeyProblem(absl::string_view text) {
   const size_t slash = text.find('/');
   const absl::string_view name = slash == absl::string_view::npos ? text : text.substr(slash + 1);

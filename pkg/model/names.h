@@ -18,6 +18,10 @@ std::string NameProblem(absl::string_view text);
 std::string HostNameProblem(absl::string_view text);
 // Namespaces: RFC 1123 label, 1..63 bytes of lower-case letters, digits and '-'.
 std::string NamespaceProblem(absl::string_view text);
+// Names of Kubernetes Services: RFC 1035 label, 1..63 bytes, which begins with a letter.
+std::string ServiceNameProblem(absl::string_view text);
+// Names of their ports: RFC 1123 label with a letter in it, so that no number is taken for one.
+std::string PortNameProblem(absl::string_view text);
 // "[prefix/]name": the prefix a subdomain, the name 1..63 bytes of letters, digits, '-', '_', '.'.
 std::string LabelKeyProblem(absl::string_view text);
 // Empty, or as the name of a label key.

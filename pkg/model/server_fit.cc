@@ -11,7 +11,9 @@ const char* FamilyName(const net::IpAddress& address) {
   return address.is_ipv4() ? "IPv4" : "IPv6";
 }
 
+// While the VIP waits for its addresses nothing speaks against a server yet.
 bool HasAddressOfFamily(const Vip& vip, net::IpFamily family) {
+  if (vip.waits_for_address()) return true;
   return std::any_of(vip.addresses.begin(), vip.addresses.end(),
                      [family](const net::IpAddress& own) { return own.family() == family; });
 }

@@ -19,7 +19,21 @@ bool HasLabels(const RealServer& server, const std::map<std::string, std::string
   });
 }
 
-std::vector<VipServer> Join(const Vip& vip, const std::vector<const RealServer*>& objects) {
+const ServiceEndpoints* FindService(const DesiredState& desired, const Vip& vip) {
+  if (vip.service.empty()) return nullptr;
+  const std::pair wanted(absl::string_view(vip.id.name_space), absl::string_view(vip.service.name));
+  const auto found = std::lower_bound(desired.services.begin(), desired.services.end(), wanted,
+                                      [](const ServiceEndpoints& service, const auto& key) {
+                                        return std::pair<absl::string_view, absl::string_view>(
+                                                   service.name_space, service.name) < key;
+                                      });
+  const bool is_it = found != desired.services.end() && found->name_space == wanted.first &&
+                     found->name == wanted.second;
+  return is_it ? &*found : nullptr;
+}
+
+std::vector<VipServer> Join(const Vip& vip, const std::vector<const RealServer*>& objects,
+                            const ServiceEndpoints* endpoints) {
   std::vector<VipServer> servers;
   servers.reserve(vip.inline_servers.size() + objects.size());
   absl::flat_hash_set<std::string> names;
@@ -33,6 +47,15 @@ std::vector<VipServer> Join(const Vip& vip, const std::vector<const RealServer*>
     if (names.contains(server->id.name) || places.contains(PlaceOf(server->spec))) continue;
     if (!ServerMisfit(vip, server->spec).empty()) continue;
     servers.push_back({server->id.name, true, server->spec});
+    if (endpoints == nullptr) continue;
+    names.insert(server->id.name);
+    places.insert(PlaceOf(server->spec));
+  }
+  if (endpoints != nullptr) {
+    for (VipServer& server : EndpointsOf(vip, *endpoints).servers) {
+      if (names.contains(server.name) || places.contains(PlaceOf(server.spec))) continue;
+      servers.push_back(std::move(server));
+    }
   }
   std::sort(servers.begin(), servers.end(),
             [](const VipServer& left, const VipServer& right) { return left.name < right.name; });
@@ -55,10 +78,10 @@ std::vector<VipServer> ServersOf(const DesiredState& desired, const Vip& vip) {
       }
     }
   }
-  return Join(vip, objects);
+  return Join(vip, objects, FindService(desired, vip));
 }
 
-ServerIndex::ServerIndex(const DesiredState& desired) {
+ServerIndex::ServerIndex(const DesiredState& desired) : desired_(desired) {
   for (const RealServer& server : desired.real_servers) {
     for (const auto& label : server.labels) {
       by_label_[LabelKey(server.id.name_space, label)].push_back(&server);
@@ -77,8 +100,12 @@ std::vector<const RealServer*> ServerIndex::Matching(const Vip& vip) const {
   return matching;
 }
 
+const ServiceEndpoints* ServerIndex::EndpointsFor(const Vip& vip) const {
+  return FindService(desired_, vip);
+}
+
 std::vector<VipServer> ServerIndex::ServersOf(const Vip& vip) const {
-  return Join(vip, Matching(vip));
+  return Join(vip, Matching(vip), EndpointsFor(vip));
 }
 
 }  // namespace fairlead::model

@@ -34,7 +34,7 @@ void CheckLabels(const std::map<std::string, std::string>& labels, const std::st
 }
 
 void CheckAddresses(const Vip& vip, FindingCollector& findings) {
-  if (vip.addresses.empty()) {
+  if (vip.addresses.empty() && vip.address_pool.empty()) {
     findings.Error("spec.addresses", "a VIP needs 1 to 8 addresses; write addresses: [10.0.0.1]");
   }
   if (vip.addresses.size() > kVipAddressesMax) {
@@ -131,6 +131,14 @@ void CheckSelector(const Vip& vip, FindingCollector& findings) {
     return;
   }
   if (!is_default) CheckLabels(vip.selector, "spec.realServers.selector.matchLabels", findings);
+}
+
+void CheckService(const Vip& vip, FindingCollector& findings) {
+  if (vip.service.empty()) return;
+  findings.ErrorIf(ServiceNameProblem(vip.service.name), "spec.realServers.service.name");
+  if (!vip.service.port_name.empty()) {
+    findings.ErrorIf(PortNameProblem(vip.service.port_name), "spec.realServers.service.port");
+  }
 }
 
 void CheckFallback(const Vip& vip, FindingCollector& findings) {
@@ -240,10 +248,14 @@ std::vector<Finding> Validate(const Vip& vip) {
   FindingCollector findings(vip.id, vip.location);
   CheckIdentity(vip.id, findings);
   CheckAddresses(vip, findings);
+  if (!vip.address_pool.empty()) {
+    findings.ErrorIf(NameProblem(vip.address_pool), "spec.addressPoolRef.name");
+  }
   CheckFeatures(vip, findings);
   CheckPorts(vip, findings);
   CheckHealthCheck(vip, findings);
   CheckSelector(vip, findings);
+  CheckService(vip, findings);
   CheckInlineServers(vip, findings);
   CheckFallback(vip, findings);
   CheckSource(vip, findings);
@@ -265,9 +277,6 @@ std::vector<Finding> Validate(const AddressPool& pool) {
   CheckIdentity(pool.id, findings);
   CheckRanges(pool, findings);
   CheckNamespaces(pool, findings);
-  findings.Warning("",
-                   "no VIP takes its address from a pool in this version; write the addresses "
-                   "in the VIP");
   return findings.Take();
 }
 

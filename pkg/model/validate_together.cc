@@ -104,7 +104,7 @@ void RejectConflictingVips(DesiredState& state, const net::Endpoint& admin,
   IdSet rejected;
   for (const size_t i : Precedence(state.vips, preferred)) {
     const Vip& vip = state.vips[i];
-    std::string problem = OwnPortConflict(vip, admin);
+    std::string problem = vip.elsewhere ? "" : OwnPortConflict(vip, admin);
     if (problem.empty()) problem = ConflictOf(vip, occupancy);
     if (problem.empty()) {
       Occupy(vip, occupancy);
@@ -169,6 +169,24 @@ std::string UnusedReason(const Vip& vip, const RealServer& server) {
   return "";
 }
 
+// Whether the VIP's Service gives it a real server; a finding when it does not, or lacks some.
+bool WarnOfEndpoints(const Vip& vip, const ServiceEndpoints* endpoints, DesiredState& state) {
+  EndpointServers found;
+  if (endpoints != nullptr) found = EndpointsOf(vip, *endpoints);
+  std::string problem = std::move(found.problem);
+  if (problem.empty() && found.servers.empty()) {
+    problem =
+        "it has no endpoint that is ready, so that clients get the fallback; see kubectl get "
+        "endpointslices";
+  }
+  if (!problem.empty()) {
+    state.findings.push_back(
+        MakeFinding(Severity::kWarning, vip.id, vip.location, "spec.realServers.service",
+                    absl::StrCat("Service ", vip.service.name, ": ", problem)));
+  }
+  return !found.servers.empty();
+}
+
 void WarnOfUnused(DesiredState& state, const ServerIndex& index) {
   absl::flat_hash_set<const RealServer*> matched;
   for (const Vip& vip : state.vips) {
@@ -181,9 +199,11 @@ void WarnOfUnused(DesiredState& state, const ServerIndex& index) {
       state.findings.push_back(MakeFinding(Severity::kWarning, server->id, server->location,
                                            "spec.address", std::move(reason)));
     }
-    if (has_server) continue;
-    const auto label =
-        vip.selector.empty() ? std::pair<const std::string, std::string>() : *vip.selector.begin();
+    if (!vip.service.empty()) {
+      has_server = WarnOfEndpoints(vip, index.EndpointsFor(vip), state) || has_server;
+    }
+    if (has_server || vip.selector.empty()) continue;
+    const auto label = *vip.selector.begin();
     state.findings.push_back(MakeFinding(
         Severity::kWarning, vip.id, vip.location, "spec.realServers",
         absl::StrCat("no real server yet: clients get the fallback; add a list, or RealServer "

@@ -104,12 +104,24 @@ struct RealServer {
   friend bool operator==(const RealServer&, const RealServer&) = default;
 };
 
+// A Kubernetes Service whose endpoints are real servers; see service_endpoints.h.
+struct ServiceRef {
+  std::string name;       // of the VIP's namespace; "" = none
+  std::string port_name;  // the endpoints' port of this name; "" = see `port`
+  uint16_t port = 0;      // the endpoints' port; 0 = as EndpointsOf says
+
+  bool empty() const { return name.empty(); }
+  friend bool operator==(const ServiceRef&, const ServiceRef&) = default;
+};
+
 struct Vip {
   ObjectId id;
   SourceLocation location;
-  std::vector<net::IpAddress> addresses;  // 1..8, distinct
-  net::PortSet ports;                     // never empty; the union of `ports` and `presets`
-  std::vector<std::string> presets;       // as written, for status
+  // 1..8, distinct; none while a VIP with an `address_pool` waits for the operator to give it some.
+  std::vector<net::IpAddress> addresses;
+  std::string address_pool;          // the AddressPool that they come from; "" = written here
+  net::PortSet ports;                // never empty; the union of `ports` and `presets`
+  std::vector<std::string> presets;  // as written, for status
   Protocol protocol = Protocol::kTcp;
   Mode mode = Mode::kSnat;
   Scheduler scheduler = Scheduler::kWeightedLeastConnections;
@@ -118,6 +130,7 @@ struct Vip {
   // RealServer objects of the same namespace carrying all these labels; empty when the manifest
   // has an inline list (or a service) and no selector; default {lb.fairlead.dev/vip: <name>}.
   std::map<std::string, std::string> selector;
+  ServiceRef service;
   std::vector<InlineServer> inline_servers;
   Fallback fallback;
   ClientAddress client_address = ClientAddress::kNone;
@@ -126,7 +139,10 @@ struct Vip {
   uint32_t connections_max = 0;  // 0 = unlimited
   absl::Duration slow_start;     // 0 = off
   bool enabled = true;           // spec.state
+  bool elsewhere = false;        // its mode is another daemon's to run (--vip-modes)
   Advertise advertise;
+
+  bool waits_for_address() const { return addresses.empty() && !address_pool.empty(); }
   friend bool operator==(const Vip&, const Vip&) = default;
 };
 

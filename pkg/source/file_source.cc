@@ -39,7 +39,8 @@ int PollTimeoutMs(absl::Duration wait) {
 
 std::shared_ptr<const model::DesiredState> ReadOnce(const std::string& path,
                                                     const FileSourceOptions& options) {
-  return ManifestStore(options.admin).Merge(ManifestReader(path).Read(absl::ZeroDuration()));
+  return ManifestStore(options.admin)
+      .Merge(ManifestReader(path, options.origin).Read(absl::ZeroDuration()));
 }
 
 absl::StatusOr<std::unique_ptr<FileSource>> FileSource::Create(const std::string& path,
@@ -71,7 +72,7 @@ FileSource::FileSource(const std::string& path, const FileSourceOptions& options
     : callback_(std::move(callback)),
       stop_(std::move(stop)),
       watch_(std::move(watch)),
-      reader_(path),
+      reader_(path, options.origin),
       store_(options.admin) {}
 
 FileSource::~FileSource() {

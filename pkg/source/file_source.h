@@ -26,6 +26,8 @@ namespace fairlead::source {
 struct FileSourceOptions {
   // Where the admin API listens whatever the Node says; see model::ValidateTogether.
   std::optional<net::Endpoint> admin;
+  // kCluster: to check manifests that are meant for Kubernetes.
+  Origin origin = Origin::kFiles;
 };
 
 // Reads once and follows nothing. Never fails: an unreadable path is a finding.

@@ -52,6 +52,11 @@ const YamlNode* ChildOf(const YamlNode& mapping, absl::string_view field) {
   return nullptr;
 }
 
+const YamlNode* NonNullChildOf(const YamlNode& mapping, absl::string_view field) {
+  const YamlNode* child = ChildOf(mapping, field);
+  return child == nullptr || child->kind == YamlNode::Kind::kNull ? nullptr : child;
+}
+
 template <size_t N>
 bool IsOneOf(absl::string_view text, const absl::string_view (&words)[N]) {
   return std::find(std::begin(words), std::end(words), text) != std::end(words);
@@ -60,7 +65,9 @@ bool IsOneOf(absl::string_view text, const absl::string_view (&words)[N]) {
 // Decodes one document of a file.
 class Decoder {
  public:
-  explicit Decoder(const std::string& file) : file_(file) { result_.file = file; }
+  Decoder(const std::string& file, Origin origin) : file_(file), origin_(origin) {
+    result_.file = file;
+  }
 
   void DecodeDocument(const YamlChunk& chunk) {
     const YamlDocument document = ParseYamlDocument(chunk);
@@ -200,6 +207,7 @@ class Decoder {
         vip.id = std::move(id);
         vip.location = location;
         DecodeVipSpec(context, spec, &vip);
+        if (origin_ == Origin::kFiles) RefuseReferences(context, spec);
         model::FillDefaults(vip);
         Finish(context, root, std::move(vip), &result_.vips);
         return;
@@ -228,9 +236,31 @@ class Decoder {
         pool.id = std::move(id);
         pool.location = location;
         DecodeAddressPoolSpec(context, spec, &pool);
+        if (origin_ == Origin::kFiles) {
+          result_.findings.push_back(
+              {Severity::kWarning, context.object(), location, "",
+               "no VIP in files takes its address from a pool, as nobody gives them out there; "
+               "write the addresses in the VIP"});
+        }
         Finish(context, root, std::move(pool), &result_.address_pools);
         return;
       }
+    }
+  }
+
+  static void RefuseReferences(DecodeContext& context, const YamlNode& spec) {
+    if (const YamlNode* pool = NonNullChildOf(spec, "addressPoolRef"); pool != nullptr) {
+      context.Error(*pool, "spec.addressPoolRef",
+                    "addresses of a pool are given out in Kubernetes alone; in files write "
+                    "addresses: [ADDRESS]");
+    }
+    const YamlNode* servers = NonNullChildOf(spec, "realServers");
+    if (servers == nullptr) return;
+    if (const YamlNode* service = NonNullChildOf(*servers, "service"); service != nullptr) {
+      context.Error(
+          *service, "spec.realServers.service",
+          "the endpoints of a Service are known in Kubernetes alone; in files use list or "
+          "selector");
     }
   }
 
@@ -258,19 +288,20 @@ class Decoder {
   }
 
   const std::string& file_;
+  const Origin origin_;
   DecodeResult result_;
 };
 
 // As if the document stood at the start of the file.
 std::shared_ptr<const DecodeResult> FindOrDecode(absl::string_view text, const std::string& file,
                                                  const DocumentCache* cache,
-                                                 const DocumentCache& used) {
+                                                 const DocumentCache& used, Origin origin) {
   for (const DocumentCache* known_documents : {cache, &used}) {
     if (known_documents == nullptr) continue;
     const auto known = known_documents->find(text);
     if (known != known_documents->end() && known->second->file == file) return known->second;
   }
-  Decoder decoder(file);
+  Decoder decoder(file, origin);
   decoder.DecodeDocument({text, 1});
   return std::make_shared<const DecodeResult>(decoder.TakeResult());
 }
@@ -317,8 +348,8 @@ DecodeResult UnreadableFile(const std::string& file, std::string message) {
   return result;
 }
 
-DecodeResult DecodeManifests(absl::string_view text, const std::string& file,
-                             DocumentCache* cache) {
+DecodeResult DecodeManifests(absl::string_view text, const std::string& file, DocumentCache* cache,
+                             Origin origin) {
   if (text.size() > kManifestBytesMax) {
     return UnreadableFile(file, absl::StrCat(text.size(), " bytes > ", kManifestBytesMax,
                                              "; split the file into several"));
@@ -338,7 +369,8 @@ DecodeResult DecodeManifests(absl::string_view text, const std::string& file,
   total.file = file;
   DocumentCache used;
   for (const YamlChunk& chunk : SplitYamlDocuments(text)) {
-    std::shared_ptr<const DecodeResult> document = FindOrDecode(chunk.text, file, cache, used);
+    std::shared_ptr<const DecodeResult> document =
+        FindOrDecode(chunk.text, file, cache, used, origin);
     Append(*document, chunk.first_line - 1, &total);
     Remember(chunk.text, document, cache, &used);
   }

@@ -19,6 +19,10 @@ namespace fairlead::source {
 // A larger file is refused: 10,000 real servers are about 2 MB.
 inline constexpr size_t kManifestBytesMax = 10 << 20;
 
+// Where manifests take effect. Some of what objects of a cluster refer to is not there for files:
+// there is nobody to give out addresses of a pool, and no endpoints of a Service.
+enum class Origin { kFiles, kCluster };
+
 // An object that is in the text but must not be used: its last good version stays in force.
 struct RejectedObject {
   model::ObjectId id;
@@ -51,10 +55,13 @@ using DocumentCache = absl::flat_hash_map<std::string, std::shared_ptr<const Dec
 // the API server adds, and `status`. An empty or blank text is a finding: a writer was at work;
 // whoever means "nothing" deletes the file or leaves a comment in it.
 //
+// Of `origin` kFiles a VIP with an addressPoolRef or a service is rejected, and an AddressPool has
+// a warning.
+//
 // `cache` (may be null) holds the documents of the last decoding of this file: those whose text is
 // unchanged are not parsed again. An edit of one of 11,000 objects then costs a hundredth.
 DecodeResult DecodeManifests(absl::string_view text, const std::string& file,
-                             DocumentCache* cache = nullptr);
+                             DocumentCache* cache = nullptr, Origin origin = Origin::kFiles);
 
 // The result for a file that could not be read at all.
 DecodeResult UnreadableFile(const std::string& file, std::string message);

@@ -206,7 +206,7 @@ std::shared_ptr<const DecodeResult> ManifestReader::ReadFile(const std::string& 
   if (cached->decoded == nullptr || cached->text != *text) {
     cached->text = *std::move(text);
     cached->decoded = std::make_shared<const DecodeResult>(
-        DecodeManifests(cached->text, file, &cached->documents));
+        DecodeManifests(cached->text, file, &cached->documents, origin_));
   }
   return cached->decoded;
 }

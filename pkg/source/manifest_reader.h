@@ -28,7 +28,8 @@ inline constexpr absl::Duration kReplacedSettle = absl::Seconds(2);
 
 class ManifestReader {
  public:
-  explicit ManifestReader(std::string path) : path_(std::move(path)) {}
+  explicit ManifestReader(std::string path, Origin origin = Origin::kFiles)
+      : path_(std::move(path)), origin_(origin) {}
 
   // Never fails: what could not be read is told in the findings and leaves the reading or the file
   // incomplete. Files whose text is unchanged are not decoded again. `now` is monotonic.
@@ -61,6 +62,7 @@ class ManifestReader {
   void CheckReplaced(const DirectoryIdentity& identity, absl::Duration now, Reading* reading);
 
   const std::string path_;
+  const Origin origin_;
   absl::flat_hash_map<std::string, CachedFile> cache_;
   std::optional<DirectoryIdentity> identity_;  // of the directory of the manifests in force
   bool was_missing_ = false;                   // since the last reading of that directory

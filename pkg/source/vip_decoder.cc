@@ -56,6 +56,8 @@ constexpr NamedValue<bool> kStates[] = {{"Enabled", true}, {"Disabled", false}};
 constexpr absl::string_view kPersistenceFields[] = {"type", "timeoutSeconds", "ipv4PrefixLength",
                                                     "ipv6PrefixLength"};
 constexpr absl::string_view kRealServersFields[] = {"selector", "service", "list"};
+constexpr absl::string_view kPoolRefFields[] = {"name"};
+constexpr absl::string_view kServiceFields[] = {"name", "port"};
 constexpr absl::string_view kSelectorFields[] = {"matchLabels", "matchExpressions"};
 constexpr absl::string_view kInlineFields[] = {"name",           "address",        "port", "weight",
                                                "minConnections", "maxConnections", "state"};
@@ -82,6 +84,18 @@ void DecodeAddresses(const MapReader& spec, model::Vip* vip) {
     // A bad address keeps its place, so that later ones are told by their own number.
     vip->addresses.push_back(address.value_or(net::IpAddress()));
   }
+}
+
+void DecodeAddressPoolRef(const MapReader& spec, model::Vip* vip) {
+  const YamlNode* node = spec.Find("addressPoolRef");
+  if (node == nullptr) return;
+  const MapReader reader(spec.context(), *node, spec.PathOf("addressPoolRef"), kPoolRefFields);
+  if (!reader.ReadString("name", &vip->address_pool) && reader.Find("name") == nullptr) {
+    reader.Error("name", "name the AddressPool that the address comes from");
+  }
+  if (spec.Find("addresses") == nullptr) return;
+  spec.Error("addresses",
+             "a VIP has either addresses or an addressPoolRef, and not both; remove one of them");
 }
 
 void DecodePersistence(const MapReader& spec, Persistence* persistence) {
@@ -123,11 +137,35 @@ void DecodeSelector(const MapReader& real_servers, model::Vip* vip) {
   }
 }
 
+// A number is the endpoints' port, a word the name of one.
+void DecodeServicePort(const MapReader& service, model::ServiceRef* ref) {
+  const YamlNode* port = service.Find("port");
+  if (port == nullptr) return;
+  std::string problem;
+  const std::optional<absl::string_view> name = ToString(*port, &problem);
+  if (name.has_value()) {
+    ref->port_name = std::string(*name);
+  } else {
+    service.ReadInteger("port", model::kPortLimits, &ref->port);
+  }
+}
+
+void DecodeService(const MapReader& real_servers, model::ServiceRef* ref) {
+  const YamlNode* node = real_servers.Find("service");
+  if (node == nullptr) return;
+  const MapReader reader(real_servers.context(), *node, real_servers.PathOf("service"),
+                         kServiceFields);
+  if (!reader.ReadString("name", &ref->name) && reader.Find("name") == nullptr) {
+    reader.Error("name", "name the Service whose endpoints are the real servers");
+  }
+  DecodeServicePort(reader, ref);
+}
+
 void DecodeRealServers(const MapReader& spec, model::Vip* vip) {
   const YamlNode* node = spec.Find("realServers");
   if (node == nullptr) return;
   const MapReader reader(spec.context(), *node, spec.PathOf("realServers"), kRealServersFields);
-  reader.RefuseUnsupported("service", "servers from a Kubernetes Service; use list or selector");
+  DecodeService(reader, &vip->service);
   DecodeSelector(reader, vip);
   const YamlNode* list = reader.Find("list");
   if (list == nullptr) return;
@@ -205,7 +243,7 @@ void DecodeAdvertise(const MapReader& spec, Advertise* advertise) {
 void DecodeVipSpec(DecodeContext& context, const YamlNode& spec, model::Vip* vip) {
   const MapReader reader(context, spec, "spec", kSpecFields);
   DecodeAddresses(reader, vip);
-  reader.RefuseUnsupported("addressPoolRef", "addressPoolRef; write addresses: [ADDRESS]");
+  DecodeAddressPoolRef(reader, vip);
   if (const YamlNode* ports = reader.Find("ports"); ports != nullptr) {
     DecodePorts(context, *ports, reader.PathOf("ports"), &vip->ports);
   }

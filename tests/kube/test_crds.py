@@ -120,6 +120,29 @@ class CrdTest(unittest.TestCase):
             code, answer = self.client.request("PATCH", f"{path}/status", {"status": bad}, MERGE_PATCH)
             self.assertEqual(code, 422, answer)
 
+    def test_each_node_owns_its_entry_in_the_status(self):
+        _, path = self.create(VIP)
+
+        def apply(node, status):
+            return self.client.expect(
+                200, "PATCH",
+                f"{path}/status?fieldManager=fairlead-node-{node}&force=true&fieldValidation=Strict",
+                {"apiVersion": VIP["apiVersion"], "kind": "VIP", "metadata": {"name": "web"},
+                 "status": status}, APPLY_PATCH)["status"]["nodes"]
+
+        def entry(node):
+            return {"node": node, "observedGeneration": 1, "programmed": True, "reason": "Applied",
+                    "message": "", "engine": "io_uring", "serversReady": 1, "serversTotal": 2,
+                    "addresses": [{"address": "10.0.0.1", "interface": "eth0"}],
+                    "serversNotReady": [{"name": "srv2", "state": "Online", "health": "Down",
+                                         "reason": "connect refused"}]}
+
+        self.assertEqual(apply("a", {"nodes": [entry("a")]}), [entry("a")])
+        self.assertEqual(apply("b", {"nodes": [entry("b")]}), [entry("a"), entry("b")])
+        shorter = {"node": "a", "programmed": False}
+        self.assertEqual(apply("a", {"nodes": [shorter]}), [shorter, entry("b")])
+        self.assertEqual(apply("a", {}), [entry("b")])
+
     def test_columns_of_a_real_server(self):
         _, path = self.create(SERVER)
         self.client.expect(200, "PATCH", f"{path}/status", {"status": {

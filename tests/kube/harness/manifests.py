@@ -113,7 +113,7 @@ def check_verdict(folder, text):
     path = os.path.join(folder, "object.yaml")
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
-    done = subprocess.run([FAIRLEAD, "check", "--output", "json", path], stdout=subprocess.PIPE,
+    done = subprocess.run([FAIRLEAD, "check", "--kubernetes", "--output", "json", path], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
     if done.returncode not in (0, 1):
         raise AssertionError(f"{FAIRLEAD} check: {done.returncode}: {done.stdout}")

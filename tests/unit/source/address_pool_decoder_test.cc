@@ -23,13 +23,13 @@ std::vector<std::string> Bad(absl::string_view spec) {
   return LinesOf(result.findings);
 }
 
-TEST(AddressPoolDecoderTest, ReadsEveryFieldAndSaysThatNothingUsesIt) {
+TEST(AddressPoolDecoderTest, ReadsEveryFieldAndSaysThatNothingInFilesUsesIt) {
   const DecodeResult result = DecodePool(
       "{ranges: [10.10.10.150-10.10.10.199, \"fd00:10::/120\"], autoAssign: false, namespaces: "
       "[printing, default]}");
   EXPECT_THAT(LinesOf(result.findings),
               ElementsAre(AllOf(HasSubstr("warning: AddressPool office"),
-                                HasSubstr("no VIP takes its address from a pool"))));
+                                HasSubstr("no VIP in files takes its address from a pool"))));
   ASSERT_EQ(result.address_pools.size(), 1u);
   const model::AddressPool& pool = result.address_pools[0];
   EXPECT_EQ(pool.id.QualifiedName(), "office");

@@ -66,6 +66,7 @@ inline void Visit(const std::string& kind, const std::string& path, const YamlNo
 inline std::map<std::string, std::string> Siblings(const std::string& kind, const std::string& path,
                                                    absl::string_view child) {
   if (path == "spec") {
+    if (kind == "VIP" && child == "addressPoolRef") return {{"ports", "80"}};
     if (kind == "VIP") return {{"addresses", "[10.0.0.1]"}, {"ports", "80"}};
     if (kind == "RealServer") return {{"address", "10.0.0.2"}};
     return {{"ranges", "[10.0.0.1]"}};
@@ -77,6 +78,7 @@ inline std::map<std::string, std::string> Siblings(const std::string& kind, cons
     return {{"action", "Server"}, {"address", "10.0.0.9"}};
   }
   if (path == "spec.source" && child == "address") return {{"type", "Address"}};
+  if (path == "spec.realServers.service") return {{"name", "a"}};
   if (path == "spec.realServers.selector") return {{"matchLabels", "{a: b}"}};
   if (path == "spec.realServers.list[0]") return {{"name", "a"}, {"address", "10.0.0.2"}};
   return {};
@@ -105,7 +107,8 @@ inline std::string ManifestWith(const SchemaField& field, std::optional<std::str
 }
 
 inline DecodeResult DecodeWith(const SchemaField& field, std::optional<std::string> value) {
-  return DecodeManifests(ManifestWith(field, std::move(value)), "t.yaml");
+  return DecodeManifests(ManifestWith(field, std::move(value)), "t.yaml", nullptr,
+                         Origin::kCluster);
 }
 
 // The errors about this field, and about what is in it.

@@ -222,10 +222,53 @@ TEST(VipDecoderTest, LaterFeaturesAreRefusedInWords) {
   EXPECT_THAT(Bad("  protocol: UDP\n"), refused("spec.protocol"));
   EXPECT_THAT(Bad("  protocol: TCPAndUDP\n"), refused("spec.protocol"));
   EXPECT_THAT(Bad("  advertise: {type: L2, interface: eth0}\n"), refused("spec.advertise.type"));
-  EXPECT_THAT(Bad("  addressPoolRef: {name: office}\n"), refused("spec.addressPoolRef"));
-  EXPECT_THAT(Bad("  realServers: {service: {name: x}}\n"), refused("spec.realServers.service"));
   EXPECT_THAT(LinesOf(DecodeSpec("  addresses: [10.0.0.1]\n  ports: \"*\"\n").findings),
               ElementsAre(HasSubstr("needs mode: DR")));
+}
+
+DecodeResult DecodeInCluster(absl::string_view spec) {
+  return DecodeManifests(VipText("dispatcher", spec), "t.yaml", nullptr, Origin::kCluster);
+}
+
+TEST(VipDecoderTest, APoolGivesAddressesInAClusterAlone) {
+  const std::string spec = "  ports: 80\n  addressPoolRef: {name: office}\n";
+  const DecodeResult result = DecodeInCluster(spec);
+  EXPECT_THAT(LinesOf(result.findings), IsEmpty());
+  ASSERT_EQ(result.vips.size(), 1u);
+  EXPECT_EQ(result.vips[0].address_pool, "office");
+  EXPECT_TRUE(result.vips[0].waits_for_address());
+  EXPECT_THAT(LinesOf(DecodeSpec(spec).findings),
+              ElementsAre(HasSubstr("spec.addressPoolRef: addresses of a pool are given out in "
+                                    "Kubernetes alone")));
+  EXPECT_THAT(LinesOf(DecodeInCluster(spec + "  addresses: [10.0.0.1]\n").findings),
+              ElementsAre(HasSubstr("spec.addresses: a VIP has either addresses or")));
+  EXPECT_THAT(LinesOf(DecodeInCluster("  ports: 80\n  addressPoolRef: {}\n").findings),
+              Contains(HasSubstr("spec.addressPoolRef.name: name the AddressPool")));
+}
+
+TEST(VipDecoderTest, AServiceGivesServersInAClusterAlone) {
+  const auto service = [](absl::string_view text) {
+    return absl::StrCat(kGood, "  realServers: {service: ", text, "}\n");
+  };
+  const DecodeResult result = DecodeInCluster(service("{name: print-servers, port: lpd}"));
+  EXPECT_THAT(LinesOf(result.findings), IsEmpty());
+  ASSERT_EQ(result.vips.size(), 1u);
+  EXPECT_EQ(result.vips[0].service, (model::ServiceRef{"print-servers", "lpd", 0}));
+  EXPECT_THAT(result.vips[0].selector, IsEmpty());
+  const DecodeResult number = DecodeInCluster(service("{name: a, port: 515}"));
+  ASSERT_EQ(number.vips.size(), 1u);
+  EXPECT_EQ(number.vips[0].service, (model::ServiceRef{"a", "", 515}));
+
+  EXPECT_THAT(LinesOf(DecodeSpec(service("{name: a}")).findings),
+              ElementsAre(HasSubstr("spec.realServers.service: the endpoints of a Service are "
+                                    "known in Kubernetes alone")));
+  const auto refused = [&](absl::string_view text) {
+    return LinesOf(DecodeInCluster(service(text)).findings);
+  };
+  EXPECT_THAT(refused("{port: 80}"), ElementsAre(HasSubstr("service.name: name the Service")));
+  EXPECT_THAT(refused("{name: 1a}"), ElementsAre(HasSubstr("is not the name of a Service")));
+  EXPECT_THAT(refused("{name: a, port: 0}"), ElementsAre(HasSubstr("must be 1..65535")));
+  EXPECT_THAT(refused("{name: a, port: \"80\"}"), ElementsAre(HasSubstr("without quotes")));
 }
 
 TEST(VipDecoderTest, AddressesWithAPrefixLengthAreExplained) {
