@@ -32,22 +32,30 @@ using dataplane::snat::TakeOver;
 constexpr absl::Duration kFirstReadingMax = absl::Seconds(10);
 constexpr absl::Duration kTakeOverMax = absl::Seconds(30);
 
-std::string MetricsText(const Controller& controller, bool servers) {
+std::shared_ptr<const controller::ControlView> ViewOf(const Controller& controller,
+                                                      const AnnounceSetup& announce) {
+  auto view = std::make_shared<controller::ControlView>(*controller.View());
+  announce.Show(view.get());
+  return view;
+}
+
+std::string MetricsText(const controller::ControlView& view, bool servers) {
   telemetry::MetricsWriter writer;
   writer.Family("fairlead_build_info", telemetry::MetricType::kGauge,
                 "Always 1; the version that runs.");
   writer.Sample({{"version", Version()}, {"revision", SourceRevision()}}, uint64_t{1});
   controller::WriteMetrics(
-      *controller.View(),
-      servers ? controller::MetricsDetail::kAll : controller::MetricsDetail::kVip, &writer);
+      view, servers ? controller::MetricsDetail::kAll : controller::MetricsDetail::kVip, &writer);
   telemetry::WriteProcessMetrics(telemetry::ReadProcessStats(), &writer);
   return writer.Finish();
 }
 
-admin::AdminBackend MakeBackend(Controller& controller, const dataplane::DataPlane& plane) {
+admin::AdminBackend MakeBackend(Controller& controller, const dataplane::DataPlane& plane,
+                                const AnnounceSetup& announce) {
   return {
-      .view = [&controller] { return controller.View(); },
-      .metrics = [&controller](bool servers) { return MetricsText(controller, servers); },
+      .view = [&controller, &announce] { return ViewOf(controller, announce); },
+      .metrics = [&controller, &announce](
+                     bool servers) { return MetricsText(*ViewOf(controller, announce), servers); },
       .set_server_state =
           [&controller](const controller::SetServerState& command) {
             return controller.Execute(command);
@@ -79,11 +87,16 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const RunOptions& options,
     if (absl::Status status = daemon->StartAdmin(); !status.ok()) return status;
   }
   Controller* controller = daemon->controller_.get();
-  daemon->relay_.Attach([controller](auto snapshot) { controller->PostDesired(snapshot); });
+  AnnounceSetup* announce = daemon->announce_.get();
+  daemon->relay_.Attach([controller, announce](auto snapshot) {
+    announce->SetDesired(*snapshot);
+    controller->PostDesired(snapshot);
+  });
   if (daemon->takeover_ != nullptr) {
     if (absl::Status status = daemon->CommitTakeOver(); !status.ok()) return status;
     if (absl::Status status = daemon->StartAdmin(); !status.ok()) return status;
   }
+  if (absl::Status status = daemon->announce_->Begin(); !status.ok()) return status;
   daemon->StartHandover();
   daemon->LogStart();
   return daemon;
@@ -97,6 +110,7 @@ Daemon::~Daemon() {
   base::MutexLock lock(&admin_mutex_);
   metrics_.reset();
   admin_.reset();
+  announce_.reset();
   arp_.reset();
   resolver_.reset();
   health_.reset();
@@ -166,6 +180,7 @@ absl::Status Daemon::StartControl(std::vector<std::string> host_warnings) {
   auto made = Controller::Create(clock_, *plane_);
   if (!made.ok()) return made.status();
   controller_ = *std::move(made);
+  announce_ = std::make_unique<AnnounceSetup>(clock_);
   health::HealthMonitorOptions health_options;
   health_options.engine = options_.engine;
   Controller* controller = controller_.get();
@@ -201,12 +216,13 @@ absl::Status Daemon::StartControl(std::vector<std::string> host_warnings) {
 
 absl::Status Daemon::StartAdmin() {
   base::MutexLock lock(&admin_mutex_);
-  auto admin = admin::AdminServer::Create(node_.admin, MakeBackend(*controller_, *plane_));
+  auto admin =
+      admin::AdminServer::Create(node_.admin, MakeBackend(*controller_, *plane_, *announce_));
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
   if (!options_.metrics.has_value()) return absl::OkStatus();
-  auto metrics = admin::AdminServer::Create(*options_.metrics, MakeBackend(*controller_, *plane_),
-                                            admin::ApiScope::kMetrics);
+  auto metrics = admin::AdminServer::Create(
+      *options_.metrics, MakeBackend(*controller_, *plane_, *announce_), admin::ApiScope::kMetrics);
   if (!metrics.ok()) return metrics.status();
   metrics_ = *std::move(metrics);
   return absl::OkStatus();
@@ -246,6 +262,7 @@ void Daemon::StartHandover() {
 void Daemon::OnReleased() {
   snat_->StopAccepting();
   dr_->Stop(absl::ZeroDuration());  // from now on the other process writes the maps
+  announce_->End(ha::VipAnnouncer::Ending::kLeave);
   {
     base::MutexLock lock(&admin_mutex_);
     metrics_.reset();

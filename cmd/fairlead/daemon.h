@@ -2,6 +2,7 @@
 //
 //   FileSource -> DesiredStateRelay -> Controller -> SplitDataPlane -> SnatDataPlane, DrDataPlane
 //      HealthMonitor, NameResolver, ArpWatch <-> Controller <- AdminServer
+//                     '------> AnnounceSetup -> VipAnnouncer
 //
 // Main thread only; what it owns runs threads of its own.
 #pragma once
@@ -13,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "cmd/fairlead/announce_setup.h"
 #include "cmd/fairlead/desired_state_relay.h"
 #include "cmd/fairlead/run_options.h"
 #include "pkg/admin/server.h"
@@ -76,6 +78,7 @@ class Daemon {
   std::unique_ptr<health::HealthMonitor> health_;
   std::unique_ptr<resolver::NameResolver> resolver_;
   std::unique_ptr<arp::ArpWatch> arp_;
+  std::unique_ptr<AnnounceSetup> announce_;
   std::unique_ptr<source::ConfigSource> source_;
   base::Mutex admin_mutex_;
   std::unique_ptr<admin::AdminServer> admin_ ABSL_GUARDED_BY(admin_mutex_);

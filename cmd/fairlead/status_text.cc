@@ -105,11 +105,38 @@ size_t CountTaking(const json& vip) {
 std::string MissingAddresses(const json& vip) {
   std::vector<std::string> missing;
   for (const json& address : ListOf(vip, "addresses")) {
+    if (address.contains("announcement")) continue;  // JudgeAnnouncements
     if (address.contains("onHost") && !FlagOf(address, "onHost")) {
       missing.push_back(TextOf(address, "address"));
     }
   }
   return absl::StrJoin(missing, ", ");
+}
+
+// Of the addresses that this host is to bring up, the one that is worst off.
+Verdict JudgeAnnouncements(const json& vip) {
+  Verdict worst;
+  const auto take = [&worst](Rank rank, const char* word, std::string reason) {
+    if (worst.word.empty() || rank < worst.rank) worst = {rank, word, std::move(reason)};
+  };
+  for (const json& address : ListOf(vip, "addresses")) {
+    const json& announced = ObjectOf(address, "announcement");
+    const std::string state = TextOf(announced, "state");
+    const std::string reason = TextOf(announced, "reason");
+    const std::string rival = TextOf(announced, "rival");
+    if (state == "Refused") take(Rank::kBad, "NO ADDRESS", reason);
+    if (state == "Probing") {
+      take(Rank::kWarning, "Probing",
+           absl::StrCat("asking whether another host has ", TextOf(address, "address")));
+    }
+    if (!rival.empty()) {
+      take(Rank::kWarning, "Two owners",
+           absl::StrCat(TextOf(address, "address"), " is claimed by ", rival, " too, on ",
+                        TextOf(announced, "interface"), "; take it away from that host"));
+    }
+    if (state == "Standby") take(Rank::kFine, "Standby", reason);
+  }
+  return worst;
 }
 
 Verdict JudgeVip(const json& vip) {
@@ -126,6 +153,8 @@ Verdict JudgeVip(const json& vip) {
             "its present text is rejected (below); the last good version "
             "is in force"};
   }
+  const Verdict announced = JudgeAnnouncements(vip);
+  if (announced.rank != Rank::kFine) return announced;
   if (const std::string missing = MissingAddresses(vip); !missing.empty()) {
     return {Rank::kWarning, "No address",
             absl::StrCat(missing, " is on no interface of this host")};
@@ -141,6 +170,7 @@ Verdict JudgeVip(const json& vip) {
             absl::StrCat(servers - taking, " of ", base::Counted(servers, "real server"),
                          servers - taking == 1 ? " takes" : " take", " no new clients")};
   }
+  if (!announced.word.empty()) return announced;
   return {Rank::kFine, "Ok", ""};
 }
 

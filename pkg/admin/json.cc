@@ -125,6 +125,15 @@ Json PortsToJson(const VipView& vip) {
   return ports;
 }
 
+Json AnnouncementToJson(const controller::AnnouncementView& announced) {
+  return {{"state", announced.state},
+          {"interface", announced.interface},
+          {"reason", announced.reason},
+          {"rival", announced.rival},
+          {"since", TimeToJson(announced.since)},
+          {"announcementsTotal", announced.announcements_total}};
+}
+
 Json AddressesToJson(const VipView& vip) {
   Json addresses = Json::array();
   for (const dataplane::AddressOutcome& outcome : vip.addresses) {
@@ -132,6 +141,11 @@ Json AddressesToJson(const VipView& vip) {
     if (vip.addresses_known) {
       address["interface"] = outcome.interface;
       address["onHost"] = !outcome.interface.empty();
+    }
+    for (const controller::AnnouncementView& announced : vip.announcements) {
+      if (announced.address == outcome.address) {
+        address["announcement"] = AnnouncementToJson(announced);
+      }
     }
     addresses.push_back(std::move(address));
   }

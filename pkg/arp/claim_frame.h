@@ -1,6 +1,8 @@
 // The frames by which hosts are asked who has an address, and by which they claim to: ARP (RFC 826)
 // and neighbour discovery (RFC 4861). Pure.
 //
+// Who means to take an address for itself asks another question of IPv6: see BuildDuplicateProbe.
+//
 // The questions poison no cache and ask nobody to do more than answer:
 //  - IPv4: an ARP probe as in RFC 5227 §1.1, with 0.0.0.0 as its sender, so that nobody learns
 //    anything from it. Its answer is unicast.
@@ -35,6 +37,19 @@ std::vector<uint8_t> BuildArpProbe(const net::MacAddress& own_mac, const net::Ip
 // To the hosts that may have `target`, an IPv6 address. `source` is this host's.
 std::vector<uint8_t> BuildSolicitation(const net::MacAddress& own_mac, const net::IpAddress& source,
                                        const net::IpAddress& target);
+
+// Of a host that means to take `target` itself: does somebody have it? IPv4: BuildArpProbe. IPv6:
+// the neighbour solicitation of duplicate address detection, which has no source (RFC 4862 §5.4.2).
+// Its answer goes to all nodes, with the MAC of the host that has the address.
+std::vector<uint8_t> BuildDuplicateProbe(const net::MacAddress& own_mac,
+                                         const net::IpAddress& target);
+
+// To all hosts of the network: `address` is at `own_mac` from now on. IPv4: a gratuitous ARP
+// request, sender and target both the address (RFC 5227 §2.3 calls it an announcement). IPv6: an
+// unsolicited neighbour advertisement with the override flag (RFC 4861 §7.2.6); `router`: this host
+// forwards for others, and says so.
+std::vector<uint8_t> BuildAnnouncement(const net::MacAddress& own_mac,
+                                       const net::IpAddress& address, bool router);
 
 // The claim that a frame makes: of ARP its sender, in answers and in questions of its own alike,
 // for hosts learn from both (RFC 826); of a neighbour advertisement its target. Nothing for all

@@ -41,6 +41,7 @@ void ReadLink(const ifaddrs& entry, Interface* interface) {
   const auto* link = reinterpret_cast<const sockaddr_ll*>(entry.ifa_addr);
   interface->asks = link->sll_hatype == ARPHRD_ETHER && link->sll_halen == interface->mac.size() &&
                     (entry.ifa_flags & IFF_UP) != 0 && (entry.ifa_flags & IFF_LOOPBACK) == 0;
+  interface->carrier = (entry.ifa_flags & IFF_RUNNING) != 0;
   if (link->sll_halen != interface->mac.size()) return;
   std::copy_n(link->sll_addr, interface->mac.size(), interface->mac.begin());
 }

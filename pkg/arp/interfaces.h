@@ -21,7 +21,8 @@ struct Interface {
   uint32_t ifindex = 0;
   std::string name;
   net::MacAddress mac{};
-  bool asks = false;  // it is up, and has MACs to ask for (Ethernet, not loopback)
+  bool asks = false;     // it is up, and has MACs to ask for (Ethernet, not loopback)
+  bool carrier = false;  // its link is there too: a cable, a switch at the other end
   std::vector<InterfaceAddress> addresses;
 
   bool Has(const net::IpAddress& address) const;

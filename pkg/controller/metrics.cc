@@ -156,6 +156,26 @@ void WriteVipServers(const ControlView& view, MetricsWriter* writer) {
   }
 }
 
+void WriteAnnouncements(const ControlView& view, MetricsWriter* writer) {
+  const auto each = [&](const auto& value) {
+    for (const VipView& vip : view.vips) {
+      for (const AnnouncementView& announced : vip.announcements) {
+        writer->Sample(With(VipLabels(vip), "address", announced.address.ToString()),
+                       value(announced));
+      }
+    }
+  };
+  writer->Family("fairlead_vip_address_held", MetricType::kGauge,
+                 "1 when this host has brought the address up (advertise type L2).");
+  each([](const AnnouncementView& announced) { return uint64_t{announced.state == "Held"}; });
+  writer->Family("fairlead_vip_address_rival", MetricType::kGauge,
+                 "1 when another host claims an address that this host has brought up.");
+  each([](const AnnouncementView& announced) { return uint64_t{!announced.rival.empty()}; });
+  writer->Family("fairlead_vip_announcements_total", MetricType::kCounter,
+                 "Gratuitous ARP requests and unsolicited neighbour advertisements sent.");
+  each([](const AnnouncementView& announced) { return announced.announcements_total; });
+}
+
 void WriteRejections(const ControlView& view, MetricsWriter* writer) {
   writer->Family("fairlead_vip_rejections_total", MetricType::kCounter,
                  "Clients turned away, by reason.");
@@ -369,6 +389,7 @@ void WriteMetrics(const ControlView& view, MetricsDetail detail, MetricsWriter* 
   }
   WriteVipServers(view, writer);
   WriteAddresses(view, writer);
+  WriteAnnouncements(view, writer);
   WriteRejections(view, writer);
   WriteConnectLatency(view, writer);
   WritePlane(view, writer);

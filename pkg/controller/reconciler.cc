@@ -35,23 +35,19 @@ std::string MissingAddresses(const ServiceState& state) {
   return absl::StrJoin(missing, ", ");
 }
 
+// Its addresses come and go with their owner, which tells so itself.
+bool IsAnnounced(const model::DesiredState* desired, const std::string& service) {
+  return desired != nullptr &&
+         std::any_of(desired->vips.begin(), desired->vips.end(), [&](const model::Vip& vip) {
+           return vip.advertise.type == model::Advertise::Type::kL2 &&
+                  vip.id.QualifiedName() == service;
+         });
+}
+
 bool HasServer(const dataplane::PlanService& service) {
   return std::any_of(service.servers.begin(), service.servers.end(), [](const auto& server) {
     return server.eligibility != model::Eligibility::kNone;
   });
-}
-
-// What a client meets while no real server may serve it.
-std::string FallbackText(const model::Fallback& fallback) {
-  switch (fallback.action) {
-    case model::Fallback::Action::kReset:
-      return "clients are refused (fallback Reset)";
-    case model::Fallback::Action::kDrop:
-      return "clients get no answer (fallback Drop)";
-    case model::Fallback::Action::kServer:
-      return absl::StrCat("clients get the fallback server ", fallback.server.address.ToString());
-  }
-  return "";
 }
 
 // "the admin API's client 127.0.0.1:40312 (user root, as it says)".
@@ -300,7 +296,7 @@ void Reconciler::TellService(const dataplane::PlanService& service, const Servic
     events_.Record(VipEvent(base::LogLevel::kWarning, "VIP has no real server left", service.name,
                             absl::StrCat("none takes clients (down, draining past its deadline, "
                                          "halted or not configured): ",
-                                         FallbackText(service.fallback))));
+                                         model::FallbackText(service.fallback))));
   } else if (after.problem.empty() && after.has_server && !was_served) {
     events_.Record(VipEvent(base::LogLevel::kInfo, "VIP is served again", service.name, ""));
   }
@@ -311,7 +307,7 @@ void Reconciler::TellOutcome(const dataplane::PlanService& service, const Servic
   TellService(service, before, after);
   const std::string missing_before = MissingAddresses(before);
   const std::string missing = MissingAddresses(after);
-  if (missing_before == missing) return;
+  if (missing_before == missing || IsAnnounced(desired_.get(), service.name)) return;
   if (missing.empty()) {
     events_.Record(
         VipEvent(base::LogLevel::kInfo, "VIP addresses are on this host", service.name, ""));

@@ -88,11 +88,23 @@ struct RateView {
   double bytes_to_client_per_second = 0;
 };
 
+// What became of an address that this host is to bring up (advertise type L2).
+struct AnnouncementView {
+  net::IpAddress address;
+  std::string state;      // ha::AddressStateName: "Held", "Standby", "Refused", ...
+  std::string interface;  // where it is or should be; "" = not known
+  std::string reason;     // why it is in that state
+  std::string rival;      // MAC of another host that claims it too; "" = none heard
+  absl::Time since = absl::InfinitePast();
+  uint64_t announcements_total = 0;  // frames of ARP or neighbour discovery
+};
+
 struct VipView {
   std::string name_space;
   std::string name;
   std::vector<dataplane::AddressOutcome> addresses;
-  bool addresses_known = false;  // the data plane has told where the addresses are
+  std::vector<AnnouncementView> announcements;  // of those that this host may bring up
+  bool addresses_known = false;                 // the data plane has told where the addresses are
   std::string ports;
   std::string protocol;
   std::string mode;
@@ -101,8 +113,9 @@ struct VipView {
   std::string health_check;  // "TCP :5122 every 2s"
   std::string location;      // "dispatcher.yaml:4:1"
   bool enabled = true;
-  bool stale = false;   // the present text is rejected: the last good version is in force
-  std::string problem;  // why it is not (fully) served; "" when it is
+  bool announced = false;  // advertise type L2
+  bool stale = false;      // the present text is rejected: the last good version is in force
+  std::string problem;     // why it is not (fully) served; "" when it is
   // Other hosts that answer ARP (IPv6: neighbour discovery) for the VIP, by name or MAC, with what
   // to do; "" = none that is known of. And how many of them are none of its real servers.
   std::string arp_problem;

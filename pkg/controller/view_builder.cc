@@ -159,6 +159,7 @@ VipView BuildVipView(const ViewInputs& inputs, const model::Vip& vip) {
   view.health_check = HealthCheckText(vip.health_check);
   view.location = vip.location.ToString();
   view.enabled = vip.enabled;
+  view.announced = vip.enabled && vip.advertise.type == model::Advertise::Type::kL2;
   view.connections_max = vip.connections_max;
   view.problem = dataplane::NotServedReason(vip);
   const auto& stale = inputs.desired->stale;

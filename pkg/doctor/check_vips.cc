@@ -52,6 +52,13 @@ void CheckPlace(const HostTree& tree, const Probes& probes, const model::Vip& vi
     CheckArp(tree, vip, address, place->second, findings);
     return;
   }
+  if (vip.advertise.type == model::Advertise::Type::kL2) {
+    AddOk(findings, SubjectOf(vip),
+          absl::StrCat(address.ToString(),
+                       " is not on this host: fairlead run brings it up where "
+                       "this host owns it (advertise type L2)"));
+    return;
+  }
   // On the interface whose network has the address; else on the one towards it.
   const std::string towards = InterfaceTowards(tree, address);
   findings.push_back(

@@ -18,7 +18,7 @@ inline constexpr char kDefaultAdminHttp[] = "127.0.0.1:9080";
 struct Node {
   ObjectId id;
   SourceLocation location;
-  std::string interface;                              // empty: chosen by subnet
+  std::string interface;                              // of VIPs that name none; empty: by subnet
   std::optional<net::Endpoint> admin_http;            // default 127.0.0.1:9080
   std::string state_directory = "/var/lib/fairlead";  // absolute path
   friend bool operator==(const Node&, const Node&) = default;

@@ -52,20 +52,39 @@ void CheckAddresses(const Vip& vip, FindingCollector& findings) {
   }
 }
 
+// netdevice(7): IFNAMSIZ with its NUL; the kernel refuses slashes and white space.
+std::string InterfaceProblem(const std::string& name) {
+  constexpr size_t kNameBytesMax = 15;
+  if (name.size() > kNameBytesMax) {
+    return absl::StrCat(Quoted(name), " is longer than an interface's name may be (", kNameBytesMax,
+                        " bytes)");
+  }
+  const bool odd = std::any_of(name.begin(), name.end(), [](unsigned char c) {
+    return c <= ' ' || c == '/' || c == ':' || c == 0x7f;
+  });
+  return odd ? absl::StrCat(Quoted(name), " is no interface's name; `ip link` lists them") : "";
+}
+
+void CheckAdvertise(const Advertise& advertise, FindingCollector& findings) {
+  const bool is_l2 = advertise.type == Advertise::Type::kL2;
+  if (!is_l2 && advertise.type != Advertise::Type::kNone) {
+    findings.Error("spec.advertise.type", NotSupportedYet(absl::StrCat(
+                                              "advertise type ", AdvertiseTypeName(advertise.type),
+                                              "; use L2, or None and put the address on the "
+                                              "host")));
+  } else if (!is_l2 && !advertise.interface.empty()) {
+    findings.Error("spec.advertise.interface", "an interface is for type L2 only; remove it");
+  }
+  findings.ErrorIf(InterfaceProblem(advertise.interface), "spec.advertise.interface");
+}
+
 void CheckFeatures(const Vip& vip, FindingCollector& findings) {
   if (vip.protocol != Protocol::kTcp && vip.mode == Mode::kSnat) {
     findings.Error("spec.protocol",
                    NotSupportedYet(absl::StrCat("protocol ", ProtocolName(vip.protocol),
                                                 " with mode SNAT; use TCP, or mode: DR")));
   }
-  if (vip.advertise.type != Advertise::Type::kNone) {
-    findings.Error(
-        "spec.advertise.type",
-        NotSupportedYet(absl::StrCat("advertise type ", AdvertiseTypeName(vip.advertise.type),
-                                     "; use None and put the address on the host")));
-  } else if (!vip.advertise.interface.empty()) {
-    findings.Error("spec.advertise.interface", "an interface is for type L2 only; remove it");
-  }
+  CheckAdvertise(vip.advertise, findings);
   if (vip.ports.is_all() && vip.mode != Mode::kDr) {
     findings.Error("spec.ports",
                    "every port (\"*\") needs mode: DR; a proxy would have to listen on each of "
@@ -283,10 +302,7 @@ std::vector<Finding> Validate(const AddressPool& pool) {
 std::vector<Finding> Validate(const Node& node) {
   FindingCollector findings(node.id, node.location);
   CheckIdentity(node.id, findings);
-  if (!node.interface.empty()) {
-    findings.Error("spec.interface", NotSupportedYet("interface; put the VIP's address on the host "
-                                                     "and remove this field"));
-  }
+  findings.ErrorIf(InterfaceProblem(node.interface), "spec.interface");
   if (node.admin_http.has_value()) {
     if (node.admin_http->address.is_multicast()) {
       findings.Error("spec.admin.http",

@@ -1,5 +1,7 @@
 #include "pkg/model/vip.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace fairlead::model {
 
 const char* ProtocolName(Protocol protocol) {
@@ -64,6 +66,18 @@ const char* ClientAddressName(ClientAddress value) {
       return "Transparent";
   }
   return "Unknown";
+}
+
+std::string FallbackText(const Fallback& fallback) {
+  switch (fallback.action) {
+    case Fallback::Action::kReset:
+      return "clients are refused (fallback Reset)";
+    case Fallback::Action::kDrop:
+      return "clients get no answer (fallback Drop)";
+    case Fallback::Action::kServer:
+      return absl::StrCat("clients get the fallback server ", fallback.server.address.ToString());
+  }
+  return "";
 }
 
 const char* AdvertiseTypeName(Advertise::Type type) {

@@ -44,6 +44,9 @@ struct Fallback {
   friend bool operator==(const Fallback&, const Fallback&) = default;
 };
 
+// What a client meets while no real server may serve it: "clients are refused (fallback Reset)".
+std::string FallbackText(const Fallback& fallback);
+
 // How a real server learns the client's address (SNAT).
 enum class ClientAddress { kNone, kProxyProtocolV1, kProxyProtocolV2, kTransparent };
 const char* ClientAddressName(ClientAddress value);
@@ -66,7 +69,7 @@ struct Timeouts {
 struct Advertise {
   enum class Type { kNone, kL2, kRoute, kService };
   Type type = Type::kNone;
-  std::string interface;  // kL2
+  std::string interface;  // kL2; empty: the Node's, or the one whose network holds the address
   friend bool operator==(const Advertise&, const Advertise&) = default;
 };
 const char* AdvertiseTypeName(Advertise::Type type);

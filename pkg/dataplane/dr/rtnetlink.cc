@@ -13,10 +13,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "pkg/base/errno_status.h"
-#include "pkg/dataplane/dr/netlink_message.h"
+#include "pkg/base/netlink_message.h"
 
 namespace fairlead::dataplane::dr {
 namespace {
+
+using base::Attributes;
+using base::Exchange;
+using base::NetlinkRequest;
+using base::ParseAttributes;
+using base::ValueOf;
 
 uint8_t FamilyOf(const net::IpAddress& address) { return address.is_ipv4() ? AF_INET : AF_INET6; }
 

@@ -9,8 +9,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "pkg/base/errno_status.h"
+#include "pkg/base/netlink_message.h"
 #include "pkg/base/unique_fd.h"
-#include "pkg/dataplane/dr/netlink_message.h"
 
 namespace fairlead::dataplane::dr {
 namespace {
@@ -26,12 +26,12 @@ bool HasFilters(uint32_t ifindex) {
   if (!socket.valid()) return true;
   bool any = false;
   for (const uint32_t side : {TC_H_MIN_INGRESS, TC_H_MIN_EGRESS}) {
-    NetlinkRequest<tcmsg> request(RTM_GETTFILTER, NLM_F_DUMP);
+    base::NetlinkRequest<tcmsg> request(RTM_GETTFILTER, NLM_F_DUMP);
     request.header().tcm_ifindex = static_cast<int>(ifindex);
     request.header().tcm_parent = TC_H_MAKE(TC_H_CLSACT, side);
-    const absl::Status status =
-        Exchange(socket.get(), request.message(), side, "list the filters",
-                 [&any](const nlmsghdr& message) { any |= message.nlmsg_type == RTM_NEWTFILTER; });
+    const absl::Status status = base::Exchange(
+        socket.get(), request.message(), side, "list the filters",
+        [&any](const nlmsghdr& message) { any |= message.nlmsg_type == RTM_NEWTFILTER; });
     any |= !status.ok();
   }
   return any;

@@ -160,7 +160,7 @@ class Lab:
         for name in self.names:
             self.namespaces[name] = Namespace(f"{prefix}-{name}", name in self.sees_bpffs)
         self.client = self.namespaces["client"]
-        self.balancer = self.namespaces["balancer"]
+        self.balancer = self.namespaces.get("balancer")
         self._wire()
 
     def __getitem__(self, name):

@@ -48,6 +48,49 @@ TEST(ClaimFrameTest, SolicitationGoesToTheGroupOfTheTargetWithOurOwnAddress) {
   EXPECT_FALSE(ParseClaim(bytes).has_value());
 }
 
+TEST(ClaimFrameTest, GratuitousArpNamesTheAddressAsSenderAndTarget) {
+  const std::vector<uint8_t> expected = {
+      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2,  0, 0, 0,   0, 1, 0x08, 0x06,  // Ethernet
+      0,    1,    8,    0,    6,    4,    0,  1,                            // request
+      2,    0,    0,    0,    0,    1,    10, 2, 0, 100,                    // from the address
+      0,    0,    0,    0,    0,    0,    10, 2, 0, 100};
+  EXPECT_EQ(BuildAnnouncement(kOwn, Address("10.2.0.100"), /*router=*/false), expected);
+  EXPECT_EQ(ParseClaim(expected), (Claim{Address("10.2.0.100"), kOwn}));
+}
+
+TEST(ClaimFrameTest, UnsolicitedAdvertisementGoesToAllNodesAndOverrides) {
+  for (const bool router : {false, true}) {
+    const std::vector<uint8_t> bytes = BuildAnnouncement(kOwn, Address("fd02::100"), router);
+    const std::optional<net::IpFrame> frame = net::ParseIpFrame(bytes);
+    ASSERT_TRUE(frame.has_value());
+    EXPECT_EQ(frame->destination_mac, (net::MacAddress{0x33, 0x33, 0, 0, 0, 1}));
+    EXPECT_EQ(frame->destination, Address("ff02::1"));
+    EXPECT_EQ(frame->source, Address("fd02::100"));
+    EXPECT_EQ(frame->payload[0], 136);
+    EXPECT_EQ(frame->payload[4], router ? 0xa0 : 0x20);  // not solicited
+    net::InternetChecksum checksum;
+    checksum.AddPseudoHeader(frame->source, frame->destination, IPPROTO_ICMPV6, 32);
+    checksum.Add(frame->payload);
+    EXPECT_EQ(checksum.Finish(), 0);
+    EXPECT_EQ(ParseClaim(bytes), (Claim{Address("fd02::100"), kOwn}));
+  }
+}
+
+TEST(ClaimFrameTest, TheProbeOfAnIpv6AddressHasNoSourceAndNoOption) {
+  EXPECT_EQ(BuildDuplicateProbe(kOwn, Address("10.2.0.100")),
+            BuildArpProbe(kOwn, Address("10.2.0.100")));
+  const std::vector<uint8_t> bytes = BuildDuplicateProbe(kOwn, Address("fd02::12:3456"));
+  const std::optional<net::IpFrame> frame = net::ParseIpFrame(bytes);
+  ASSERT_TRUE(frame.has_value());
+  EXPECT_EQ(frame->source, Address("::"));
+  EXPECT_EQ(frame->destination, Address("ff02::1:ff12:3456"));
+  EXPECT_EQ(frame->payload.size(), 24u);
+  net::InternetChecksum checksum;
+  checksum.AddPseudoHeader(frame->source, frame->destination, IPPROTO_ICMPV6, 24);
+  checksum.Add(frame->payload);
+  EXPECT_EQ(checksum.Finish(), 0);
+}
+
 std::vector<uint8_t> Arp(uint8_t operation) {
   std::vector<uint8_t> frame = BuildArpProbe(kOther, Address("10.2.0.1"));
   frame[21] = operation;

@@ -87,12 +87,23 @@ TEST(ValidateVipTest, LaterFeaturesAreRefusedInWords) {
   EXPECT_THAT(Lines(Validate(vip)), IsError("spec.protocol", not_yet));
   vip = GoodVip("a", "10.0.0.1", "*");
   EXPECT_THAT(Lines(Validate(vip)), IsError("spec.ports", "needs mode: DR"));
-  for (const auto type :
-       {Advertise::Type::kL2, Advertise::Type::kRoute, Advertise::Type::kService}) {
+  for (const auto type : {Advertise::Type::kRoute, Advertise::Type::kService}) {
     vip = GoodVip();
     vip.advertise.type = type;
     EXPECT_THAT(Lines(Validate(vip)), IsError("spec.advertise.type", not_yet));
   }
+}
+
+TEST(ValidateVipTest, TypeL2TakesAnInterfaceByItsNameOrNone) {
+  Vip vip = GoodVip();
+  vip.advertise.type = Advertise::Type::kL2;
+  EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
+  vip.advertise.interface = "bond0.100";
+  EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
+  vip.advertise.interface = "sixteen-letters-";
+  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.advertise.interface", "longer than"));
+  vip.advertise.interface = "eth0:1";
+  EXPECT_THAT(Lines(Validate(vip)), IsError("spec.advertise.interface", "no interface's name"));
 }
 
 TEST(ValidateVipTest, AnAdvertiseInterfaceNeedsTypeL2) {
@@ -319,8 +330,8 @@ TEST(ValidateNodeTest, AGoodNodeHasNoFinding) {
 
 TEST(ValidateNodeTest, AnInterfaceIsOfALaterVersion) {
   Node node = GoodNode();
-  node.interface = "eth0";
-  EXPECT_THAT(Lines(Validate(node)), IsError("spec.interface", "not supported yet"));
+  node.interface = "eth 0";
+  EXPECT_THAT(Lines(Validate(node)), IsError("spec.interface", "no interface's name"));
 }
 
 TEST(ValidateNodeTest, TheAdminEndpointCanBeListenedOn) {

@@ -221,7 +221,7 @@ TEST(VipDecoderTest, LaterFeaturesAreRefusedInWords) {
   };
   EXPECT_THAT(Bad("  protocol: UDP\n"), refused("spec.protocol"));
   EXPECT_THAT(Bad("  protocol: TCPAndUDP\n"), refused("spec.protocol"));
-  EXPECT_THAT(Bad("  advertise: {type: L2, interface: eth0}\n"), refused("spec.advertise.type"));
+  EXPECT_THAT(Bad("  advertise: {type: Route}\n"), refused("spec.advertise.type"));
   EXPECT_THAT(LinesOf(DecodeSpec("  addresses: [10.0.0.1]\n  ports: \"*\"\n").findings),
               ElementsAre(HasSubstr("needs mode: DR")));
 }
@@ -406,7 +406,7 @@ TEST(NodeDecoderTest, ReadsAdminAndStateDirectory) {
 }
 
 TEST(NodeDecoderTest, RefusesLaterFeatures) {
-  for (const char* spec : {"interface: eth0", "pair: {peer: 10.0.0.1}", "admin: {https: \"x\"}"}) {
+  for (const char* spec : {"pair: {peer: 10.0.0.1}", "admin: {https: \"x\"}"}) {
     EXPECT_THAT(
         LinesOf(DecodeManifests(absl::StrCat(Header("Node", "a"), "spec: {", spec, "}\n"), "t")
                     .findings),

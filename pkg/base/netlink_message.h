@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 
-namespace fairlead::dataplane::dr {
+namespace fairlead::base {
 
 // One request: a header of the kind, then attributes.
 template <typename Header>
@@ -50,4 +50,4 @@ absl::Span<const uint8_t> ValueOf(const rtattr* attribute);
 absl::Status Exchange(int fd, nlmsghdr& request, uint32_t sequence, const char* what,
                       const std::function<void(const nlmsghdr&)>& handle);
 
-}  // namespace fairlead::dataplane::dr
+}  // namespace fairlead::base

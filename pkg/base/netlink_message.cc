@@ -1,4 +1,4 @@
-#include "pkg/dataplane/dr/netlink_message.h"
+#include "pkg/base/netlink_message.h"
 
 #include <sys/socket.h>
 
@@ -7,7 +7,7 @@
 
 #include "pkg/base/errno_status.h"
 
-namespace fairlead::dataplane::dr {
+namespace fairlead::base {
 namespace {
 
 // What the kernel fills at most with one message of a dump (net/netlink/af_netlink.c: 32 KiB).
@@ -32,14 +32,14 @@ absl::Span<const uint8_t> ValueOf(const rtattr* attribute) {
 absl::Status Exchange(int fd, nlmsghdr& request, uint32_t sequence, const char* what,
                       const std::function<void(const nlmsghdr&)>& handle) {
   request.nlmsg_seq = sequence;
-  if (::send(fd, &request, request.nlmsg_len, 0) < 0) return base::LastErrnoStatus(what);
+  if (::send(fd, &request, request.nlmsg_len, 0) < 0) return LastErrnoStatus(what);
   const bool is_dump = (request.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
   std::vector<char> buffer(kBufferBytes);
   while (true) {
     const ssize_t size = ::recv(fd, buffer.data(), buffer.size(), 0);
     if (size < 0) {
       if (errno == EINTR) continue;
-      return base::LastErrnoStatus(what);
+      return LastErrnoStatus(what);
     }
     auto left = static_cast<uint32_t>(size);
     for (auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data()); NLMSG_OK(message, left);
@@ -48,7 +48,7 @@ absl::Status Exchange(int fd, nlmsghdr& request, uint32_t sequence, const char* 
       if (message->nlmsg_type == NLMSG_DONE) return absl::OkStatus();
       if (message->nlmsg_type == NLMSG_ERROR) {
         const int error = static_cast<const nlmsgerr*>(NLMSG_DATA(message))->error;
-        return error == 0 ? absl::OkStatus() : base::ErrnoStatus(-error, what);
+        return error == 0 ? absl::OkStatus() : ErrnoStatus(-error, what);
       }
       handle(*message);
       if (!is_dump && (request.nlmsg_flags & NLM_F_ACK) == 0) return absl::OkStatus();
@@ -56,4 +56,4 @@ absl::Status Exchange(int fd, nlmsghdr& request, uint32_t sequence, const char* 
   }
 }
 
-}  // namespace fairlead::dataplane::dr
+}  // namespace fairlead::base
