@@ -121,5 +121,19 @@ class ApiServerTest(unittest.TestCase):
         self.assertIn("No resources", self.server.kubectl.run("get", "rip", "-n", "kube-system"))
 
 
+class EndpointSlicesTest(unittest.TestCase):
+
+    def test_they_can_be_had_in_v1(self):
+        server = KubeApiServer(endpoint_slices=True)
+        self.addCleanup(server.stop)
+        path = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+        made = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+                "metadata": {"name": "web", "labels": {"kubernetes.io/service-name": "web"}},
+                "addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.2"]}], "ports": []}
+        server.client.expect(201, "POST", path, made)
+        self.assertEqual(server.client.expect(200, "GET", path)["items"][0]["endpoints"],
+                         made["endpoints"])
+
+
 if __name__ == "__main__":
     unittest.main()

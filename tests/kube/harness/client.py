@@ -68,15 +68,22 @@ class Client:
 class Kubectl:
     """The built kubectl with the kubeconfig of one server."""
 
-    def __init__(self, kubeconfig, folder):
+    def __init__(self, kubeconfig, folder, plugins=""):
+        """`plugins`: a folder of programs named kubectl-NAME."""
         self.kubeconfig = kubeconfig
-        self._environment = {"HOME": folder, "PATH": "/usr/bin:/bin", "KUBECONFIG": kubeconfig}
+        self._environment = {"HOME": folder, "PATH": f"{plugins}:/usr/bin:/bin".lstrip(":"),
+                             "KUBECONFIG": kubeconfig}
 
-    def run(self, *arguments, text="", ok=True):
-        """The output; an AssertionError when kubectl fails and that is not `ok`."""
+    def outcome(self, *arguments, text=""):
+        """(exit code, output with its messages)."""
         done = subprocess.run([program("kubectl"), *arguments], input=text, text=True, timeout=60,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                               env=self._environment)
-        if ok and done.returncode != 0:
-            raise AssertionError(f"kubectl {' '.join(arguments)}:\n{done.stdout}")
-        return done.stdout
+        return done.returncode, done.stdout
+
+    def run(self, *arguments, text="", ok=True):
+        """The output; an AssertionError when kubectl fails and that is not `ok`."""
+        code, output = self.outcome(*arguments, text=text)
+        if ok and code != 0:
+            raise AssertionError(f"kubectl {' '.join(arguments)}:\n{output}")
+        return output

@@ -131,17 +131,37 @@ class CrdServer(ApiServer):
 
 class KubeApiServer(ApiServer):
     """The whole kube-apiserver: RBAC, service account tokens, Services, Leases, an audit log. Its
-    `token_of(user)` is the bearer token of a user without any right."""
+    `token_of(user)` is the bearer token of a user without any right.
+
+    With `endpoint_slices` it has discovery.k8s.io/v1, of which it is too old to know more than the
+    shape, in the place of its own v1beta1."""
 
     PROGRAM = "kube-apiserver"
     USERS = ("alice", "bob")
 
-    def __init__(self):
+    def __init__(self, endpoint_slices=False):
+        self._endpoint_slices = endpoint_slices
         super().__init__()
         self.kubectl = Kubectl(self.kubeconfig, self.folder)
         # It appears a moment after the server is ready.
         self.wait_until(lambda: self.client.request("GET", "/api/v1/namespaces/default")[0] == 200,
                         "serving the default namespace")
+        if endpoint_slices:
+            self._install_endpoint_slices()
+
+    def _install_endpoint_slices(self):
+        """As a CRD; possible because its own group is switched off."""
+        self.client.expect(201, "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
+            "metadata": {"name": "endpointslices.discovery.k8s.io",
+                         "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"}},
+            "spec": {"group": "discovery.k8s.io", "scope": "Namespaced",
+                     "names": {"kind": "EndpointSlice", "listKind": "EndpointSliceList",
+                               "plural": "endpointslices", "singular": "endpointslice"},
+                     "versions": [{"name": "v1", "served": True, "storage": True, "schema": {
+                         "openAPIV3Schema": {"type": "object",
+                                             "x-kubernetes-preserve-unknown-fields": True}}}]}})
+        self.wait_until(lambda: self.client.request(
+            "GET", "/apis/discovery.k8s.io/v1/endpointslices")[0] == 200, "serving EndpointSlices")
 
     def token_of(self, user):
         return f"token-of-{user}"
@@ -184,7 +204,8 @@ class KubeApiServer(ApiServer):
         with open(policy, "w", encoding="ascii") as file:
             json.dump({"apiVersion": "audit.k8s.io/v1", "kind": "Policy",
                        "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}]}, file)
-        return [*self._common_flags(), "--authorization-mode=RBAC", "--token-auth-file", tokens,
+        more = ["--runtime-config=discovery.k8s.io/v1beta1=false"] if self._endpoint_slices else []
+        return [*self._common_flags(), *more, "--authorization-mode=RBAC", "--token-auth-file", tokens,
                 "--audit-policy-file", policy, "--audit-log-path", self._audit_log,
                 "--service-cluster-ip-range=10.0.0.0/24", "--disable-admission-plugins=ServiceAccount",
                 "--service-account-issuer=https://kubernetes.default.svc",
