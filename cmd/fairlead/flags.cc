@@ -99,9 +99,9 @@ absl::StatusOr<int64_t> Flags::GetNumber(absl::string_view name, int64_t fallbac
 }
 
 std::string UsageText(const CommandSpec& command) {
-  std::string text =
-      absl::StrCat("Usage: fairlead ", command.name, command.synopsis.empty() ? "" : " ",
-                   command.synopsis, "\n\n", command.summary, "\n");
+  std::string text = absl::StrCat("Usage: ", command.program, " ", command.name,
+                                  command.synopsis.empty() ? "" : " ", command.synopsis, "\n\n",
+                                  command.summary, "\n");
   size_t width = 0;
   const auto head = [](const FlagSpec& flag) {
     return absl::StrCat("--", flag.name, flag.value.empty() ? "" : " ", flag.value);
@@ -118,13 +118,13 @@ std::string UsageText(const CommandSpec& command) {
 }
 
 int UsageError(const CommandSpec& command, absl::string_view message) {
-  absl::FPrintF(stderr, "fairlead %s: %s\nSee: fairlead %s --help\n", command.name, message,
-                command.name);
+  absl::FPrintF(stderr, "%s %s: %s\nSee: %s %s --help\n", command.program, command.name, message,
+                command.program, command.name);
   return kExitUsage;
 }
 
 int Failure(const CommandSpec& command, absl::string_view message) {
-  absl::FPrintF(stderr, "fairlead %s: %s\n", command.name, message);
+  absl::FPrintF(stderr, "%s %s: %s\n", command.program, command.name, message);
   return kExitFailure;
 }
 

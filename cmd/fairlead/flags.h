@@ -52,6 +52,7 @@ struct CommandSpec {
   absl::string_view synopsis;  // after the name: "REALSERVER [--vip NAME] [--wait]"
   absl::string_view summary;   // one line
   absl::Span<const FlagSpec> flags;
+  absl::string_view program = "fairlead";  // what the user typed before the name
 };
 
 // Parses and deals with --help and mistakes. A value: go on with `flags`; else exit with `code`.
