@@ -1,7 +1,6 @@
 #include "pkg/controller/override_store.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "pkg/base/errno_status.h"
+#include "pkg/base/replace_file.h"
 #include "pkg/base/unique_fd.h"
 
 namespace fairlead::controller {
@@ -55,30 +55,6 @@ absl::Status DecodeEntry(const Json& entry, Overrides* overrides) {
       Override{
           .address = address, .state = *state, .manifest_state = *manifest_state, .since = since});
   return absl::OkStatus();
-}
-
-absl::Status WriteAll(int fd, absl::string_view text, const std::string& path) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return base::LastErrnoStatus(absl::StrCat("write ", path));
-    text.remove_prefix(static_cast<size_t>(written));
-  }
-  if (::fsync(fd) != 0) return base::LastErrnoStatus(absl::StrCat("fsync ", path));
-  return absl::OkStatus();
-}
-
-absl::Status ReplaceFile(const std::string& path, const std::string& text) {
-  const std::string temporary = path + ".new";
-  const base::UniqueFd fd(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
-  if (!fd.valid()) return base::LastErrnoStatus(absl::StrCat("open ", temporary));
-  absl::Status status = WriteAll(fd.get(), text, temporary);
-  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    status = base::LastErrnoStatus(absl::StrCat("rename ", temporary, " to ", path));
-  }
-  if (!status.ok()) ::unlink(temporary.c_str());
-  return status;
 }
 
 }  // namespace
@@ -143,7 +119,7 @@ absl::StatusOr<Overrides> OverrideStore::Load() const {
 
 absl::Status OverrideStore::Save(const Overrides& overrides) const {
   if (const absl::Status status = CheckWritable(); !status.ok()) return status;
-  return ReplaceFile(path_, EncodeOverrides(overrides));
+  return base::ReplaceFile(path_, EncodeOverrides(overrides));
 }
 
 absl::Status OverrideStore::CheckWritable() const {

@@ -35,7 +35,7 @@ struct EndpointGroup {
 struct ServiceEndpoints {
   std::string name_space;
   std::string name;
-  std::vector<EndpointGroup> groups;
+  std::vector<EndpointGroup> groups{};
   // How many endpoints stand in the EndpointSlices and are not used, because they are not ready.
   size_t not_ready_count = 0;
   friend bool operator==(const ServiceEndpoints&, const ServiceEndpoints&) = default;

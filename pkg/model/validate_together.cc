@@ -193,12 +193,14 @@ void WarnOfUnused(DesiredState& state, const ServerIndex& index) {
     bool has_server = !vip.inline_servers.empty();
     for (const RealServer* server : index.Matching(vip)) {
       matched.insert(server);
+      if (vip.elsewhere) continue;
       std::string reason = UnusedReason(vip, *server);
       has_server = has_server || reason.empty();
       if (reason.empty()) continue;
       state.findings.push_back(MakeFinding(Severity::kWarning, server->id, server->location,
                                            "spec.address", std::move(reason)));
     }
+    if (vip.elsewhere) continue;
     if (!vip.service.empty()) {
       has_server = WarnOfEndpoints(vip, index.EndpointsFor(vip), state) || has_server;
     }

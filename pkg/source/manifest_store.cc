@@ -55,7 +55,10 @@ class Merger {
   Merger(const Reading& reading, const DesiredState& in_force,
          const std::optional<net::Endpoint>& admin_flag)
       : reading_(reading), in_force_(in_force), admin_flag_(admin_flag) {
-    for (const auto& file : reading.files) complete_files_.emplace(file->file, file->complete);
+    files_.reserve(reading.files.size());
+    for (const auto& file : reading.files) {
+      files_.try_emplace(file->file, File{file->complete, files_.size()});
+    }
   }
 
   DesiredState Run() {
@@ -67,6 +70,7 @@ class Merger {
     candidates_.vips = Candidates(&DecodeResult::vips, in_force_.vips);
     candidates_.real_servers = Candidates(&DecodeResult::real_servers, in_force_.real_servers);
     candidates_.address_pools = Candidates(&DecodeResult::address_pools, in_force_.address_pools);
+    candidates_.services = reading_.services;
     ChooseNode();
     Settle();
     return Finish();
@@ -120,8 +124,8 @@ class Merger {
   // Whether an object that is in force and not in the reading has been deleted.
   bool IsDeleted(const SourceLocation& location) const {
     if (!reading_.complete) return false;
-    const auto file = complete_files_.find(location.file);
-    return file == complete_files_.end() || file->second;
+    const auto file = files_.find(location.file);
+    return file == files_.end() || file->second.complete;
   }
 
   // The good objects of the reading, and the last good versions of those that are bad or may have
@@ -141,6 +145,7 @@ class Merger {
         candidates.push_back(object);
       }
     }
+    const size_t fresh_count = candidates.size();
     for (const T& object : in_force) {
       const auto place = places_.find(object.id);
       const bool is_declared = place != places_.end();
@@ -150,14 +155,20 @@ class Merger {
       unchanged_.push_back(object.id);
       stale_.insert(object.id);
     }
-    const auto is_earlier = [](const T& left, const T& right) {
-      return IsEarlier(left.location, right.location);
-    };
     // They are in order already, unless an object is in force that its file lacks.
-    if (!std::is_sorted(candidates.begin(), candidates.end(), is_earlier)) {
-      std::stable_sort(candidates.begin(), candidates.end(), is_earlier);
-    }
+    if (candidates.size() == fresh_count) return candidates;
+    std::stable_sort(candidates.begin(), candidates.end(), [this](const T& left, const T& right) {
+      return PrecedenceOf(left.location) < PrecedenceOf(right.location);
+    });
     return candidates;
+  }
+
+  // Files that are not in the reading come last, by name.
+  std::tuple<size_t, absl::string_view, int, int> PrecedenceOf(
+      const SourceLocation& location) const {
+    const auto file = files_.find(location.file);
+    const size_t rank = file == files_.end() ? files_.size() : file->second.rank;
+    return {rank, location.file, location.line, location.column};
   }
 
   // At most one Node is used: node-local settings have no second.
@@ -257,7 +268,11 @@ class Merger {
   const Reading& reading_;
   const DesiredState& in_force_;
   const std::optional<net::Endpoint>& admin_flag_;
-  absl::flat_hash_map<std::string, bool> complete_files_;
+  struct File {
+    bool complete;
+    size_t rank;
+  };
+  absl::flat_hash_map<absl::string_view, File> files_;  // of the reading
   // Where an object is declared; the location is borrowed from the reading.
   struct Place {
     const SourceLocation* location;

@@ -27,7 +27,10 @@
 namespace fairlead::source {
 
 struct Reading {
-  std::vector<std::shared_ptr<const DecodeResult>> files;  // by name
+  // In the order of precedence: of two objects that cannot both be, the one of the earlier file
+  // stays. Files of a directory by name, objects of a cluster (a file each) by age.
+  std::vector<std::shared_ptr<const DecodeResult>> files;
+  std::vector<model::ServiceEndpoints> services;  // by namespace and name
   // Of the directory itself, or of the number of files.
   std::vector<model::Finding> findings;
   // False: the directory could not be read; `files` may lack any number of files.

@@ -130,7 +130,9 @@ std::optional<std::string> ValueOfSize(const std::string& path, size_t size) {
   }
   if (path == "spec.healthCheck.http.path") return "/" + std::string(size - 1, 'a');
   for (const char* text : {"spec.healthCheck.http.host", "spec.healthCheck.sendExpect.send",
-                           "spec.healthCheck.sendExpect.expect", "spec.realServers.list[0].name"}) {
+                           "spec.healthCheck.sendExpect.expect", "spec.realServers.list[0].name",
+                           "spec.realServers.service.name", "spec.realServers.service.port",
+                           "spec.addressPoolRef.name"}) {
     if (path == text) return std::string(size, 'a');
   }
   return std::nullopt;
