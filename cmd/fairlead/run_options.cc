@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "cmd/fairlead/admin_address.h"
+#include "cmd/fairlead/log_options.h"
 #include "pkg/dataplane/dr/lease_keeper.h"
 #include "pkg/model/suggestion.h"
 
@@ -38,25 +39,11 @@ constexpr FlagSpec kRunFlags[] = {
      "default 0: the kernel forwards on without it"},
     {"takeover", "", "take the listening sockets of the running daemon over, without losing a SYN"},
     {"shutdown-grace", "SECONDS", "time for connections to end after SIGTERM; default 30"},
-    {"log-format", "text|json", "default text"},
-    {"log-level", "debug|info|warning|error", "default info"},
+    kLogFormatFlag,
+    kLogLevelFlag,
     {"kubeconfig", "PATH", "configuration from Kubernetes", /*later=*/true},
     {"in-cluster", "", "configuration from Kubernetes", /*later=*/true},
 };
-
-absl::Status BadChoice(absl::string_view flag, const std::string& value,
-                       absl::string_view choices) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("--", flag, " ", model::Quoted(value), " must be one of ", choices));
-}
-
-absl::StatusOr<base::LogLevel> DecodeLogLevel(const std::string& word) {
-  if (word == "debug") return base::LogLevel::kDebug;
-  if (word == "info") return base::LogLevel::kInfo;
-  if (word == "warning") return base::LogLevel::kWarning;
-  if (word == "error") return base::LogLevel::kError;
-  return BadChoice("log-level", word, "debug, info, warning, error");
-}
 
 absl::Status DecodeModes(const Flags& flags, RunOptions* options) {
   if (!flags.Has("mode-allowed")) return absl::OkStatus();
@@ -122,16 +109,6 @@ absl::Status DecodeLease(const Flags& flags, RunOptions* options) {
                    absl::FormatDuration(LeaseKeeper::kLongest), " with its unit, as 500ms or 3s"));
 }
 
-absl::Status DecodeLog(const Flags& flags, RunOptions* options) {
-  const auto level = DecodeLogLevel(flags.Get("log-level", "info"));
-  if (!level.ok()) return level.status();
-  options->log_level = *level;
-  const std::string format = flags.Get("log-format", "text");
-  if (format != "text" && format != "json") return BadChoice("log-format", format, "text, json");
-  options->log_format = format == "json" ? base::LogFormat::kJson : base::LogFormat::kText;
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 const CommandSpec kRunCommand = {"run", "--config PATH [flags]",
@@ -145,7 +122,10 @@ absl::StatusOr<RunOptions> DecodeRunOptions(const Flags& flags) {
                                                    "; the configuration is named by --config"));
   }
   if (const absl::Status status = DecodePlaces(flags, &options); !status.ok()) return status;
-  if (const absl::Status status = DecodeLog(flags, &options); !status.ok()) return status;
+  const absl::StatusOr<LogOptions> log = DecodeLogOptions(flags);
+  if (!log.ok()) return log.status();
+  options.log_level = log->level;
+  options.log_format = log->format;
   if (const absl::Status status = DecodeModes(flags, &options); !status.ok()) return status;
   if (const absl::Status status = DecodeLease(flags, &options); !status.ok()) return status;
   const auto engine = uring::ParseEngine(flags.Get("io-engine", "auto"));

@@ -136,7 +136,7 @@ void ShutDownConnections(const net::Endpoint& server,
 
 struct AdminServer::Impl {
   net::Endpoint endpoint;
-  AdminBackend backend;
+  Handler handler;
   ApiScope scope = ApiScope::kEverything;
   httplib::Server server;
   std::thread thread;
@@ -164,7 +164,7 @@ void AdminServer::Impl::Serve(const httplib::Request& request, httplib::Response
            &response);
     return;
   }
-  Answer(HandleApiRequest(backend, ToApiRequest(request), scope), &response);
+  Answer(handler(ToApiRequest(request)), &response);
 }
 
 void AdminServer::Impl::Configure() {
@@ -208,10 +208,20 @@ AdminServer::AdminServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Create(const net::Endpoint& bind,
                                                                  AdminBackend backend,
                                                                  ApiScope scope) {
+  return Create(
+      bind,
+      [backend = std::move(backend), scope](const ApiRequest& request) {
+        return HandleApiRequest(backend, request, scope);
+      },
+      scope);
+}
+
+absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Create(const net::Endpoint& bind,
+                                                                 Handler handler, ApiScope scope) {
   if (const absl::Status bindable = CheckBindable(bind, scope); !bindable.ok()) return bindable;
   auto impl = std::make_unique<Impl>();
   impl->endpoint = bind;
-  impl->backend = std::move(backend);
+  impl->handler = std::move(handler);
   impl->scope = scope;
   impl->Configure();
   const std::string host = bind.address.ToString();

@@ -4,6 +4,7 @@
 // what probes and scrapers on the network may reach.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -18,6 +19,11 @@ class AdminServer {
   // cannot be bound (in use, not on this host, port below 1024), with what to do.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Create(
       const net::Endpoint& bind, AdminBackend backend, ApiScope scope = ApiScope::kEverything);
+  // The same listener for a process that is no daemon: `handler` answers every request, on any
+  // thread. `scope` says who may ask, and how the listener is called in errors.
+  using Handler = std::function<ApiResponse(const ApiRequest&)>;
+  static absl::StatusOr<std::unique_ptr<AdminServer>> Create(const net::Endpoint& bind,
+                                                             Handler handler, ApiScope scope);
   // Ends at once what waits for a client to speak, and an answer that its client does not take
   // after half a second.
   ~AdminServer();
