@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
@@ -14,6 +13,7 @@
 #include "pkg/kube/credentials.h"
 #include "pkg/kube/http_connection.h"
 #include "pkg/kube/line_splitter.h"
+#include "pkg/kube/object_decoder.h"
 #include "pkg/model/suggestion.h"
 
 namespace fairlead::kube {
@@ -26,11 +26,6 @@ constexpr size_t kIdleConnectionsMax = 4;
 // Servers and balancers before them close idle connections after 60 s and more.
 constexpr absl::Duration kIdleTime = absl::Seconds(30);
 constexpr char kUserAgent[] = "fairlead";
-
-std::string Member(const nlohmann::json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
 
 // RFC 9110 §10.2.3: seconds or a date.
 std::optional<absl::Duration> ParseRetryAfter(int status, const std::string& value,
@@ -149,8 +144,13 @@ absl::Status HttpApiClient::ExchangeOn(HttpConnection& connection, const ApiRequ
       [&](const HttpConnection::Head& head) {
         response->status = head.status;
         response->retry_after = ParseRetryAfter(head.status, head.retry_after, clock_.Now());
+        call.Touch();
+        if (response->ok() && request.on_open != nullptr) request.on_open();
       },
-      [&](absl::string_view data) { return on_body(*response, data); });
+      [&](absl::string_view data) {
+        call.Touch();
+        return on_body(*response, data);
+      });
 }
 
 absl::StatusOr<ApiResponse> HttpApiClient::Exchange(const ApiRequest& request,
@@ -192,7 +192,7 @@ absl::Status HttpApiClient::Explain(const ApiRequest& request, const CallGuard::
 }
 
 absl::StatusOr<ApiResponse> HttpApiClient::Perform(const ApiRequest& request, OnBody on_body) {
-  CallGuard::Call call(*guard_, request.timeout);
+  CallGuard::Call call(*guard_, request.timeout, request.silence_max);
   if (const absl::Status early = call.verdict(); !early.ok()) {
     return Explain(request, call, early);
   }
@@ -261,11 +261,10 @@ absl::StatusOr<ApiResponse> HttpApiClient::Stream(
 }  // namespace
 
 std::string ApiResponse::ErrorText() const {
-  const auto json = nlohmann::json::parse(body, /*cb=*/nullptr, /*allow_exceptions=*/false);
-  if (json.is_object() && Member(json, "kind") == "Status") {
-    const std::string reason = Member(json, "reason");
-    return absl::StrCat(status, reason.empty() ? "" : " ", model::Printable(reason, 64), ": ",
-                        model::Printable(Member(json, "message"), kErrorTextBytesMax));
+  const ApiStatus told = DecodeStatus(body);
+  if (!told.message.empty() || !told.reason.empty()) {
+    return absl::StrCat(status, told.reason.empty() ? "" : " ", model::Printable(told.reason, 64),
+                        ": ", model::Printable(told.message, kErrorTextBytesMax));
   }
   if (body.empty()) return absl::StrCat(status, " without a body");
   return absl::StrCat(status, ": ", model::Printable(body, kErrorTextBytesMax));

@@ -2,6 +2,7 @@
 // is above it (Reflector, LeaseElector, StatusWriter) is tested against any implementation.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,10 @@ struct ApiRequest {
   std::string content_type = kJson;
   // Of the whole request; of Stream(): until its end whatever arrives.
   absl::Duration timeout = absl::Seconds(30);
+  // Between two arrivals of the answer's bytes; longer is DeadlineExceeded, too.
+  absl::Duration silence_max = absl::InfiniteDuration();
+  // Of Stream(): called once, when a 2xx answer has begun.
+  std::function<void()> on_open{};
 };
 
 struct ApiResponse {

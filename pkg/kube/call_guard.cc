@@ -36,8 +36,11 @@ CallGuard::~CallGuard() {
   if (thread_.joinable()) thread_.join();
 }
 
-CallGuard::Call::Call(CallGuard& guard, absl::Duration timeout)
-    : guard_(guard), deadline_(guard.clock_.Monotonic() + timeout) {
+CallGuard::Call::Call(CallGuard& guard, absl::Duration timeout, absl::Duration silence_max)
+    : guard_(guard),
+      deadline_(guard.clock_.Monotonic() + timeout),
+      silence_max_(silence_max),
+      end_(std::min(deadline_, guard.clock_.Monotonic() + silence_max)) {
   base::MutexLock lock(&guard_.mutex_);
   guard_.calls_.insert(this);
   guard_.changed_ = true;
@@ -55,10 +58,18 @@ void CallGuard::Call::Watch(int socket) {
   guard_.changed_ = true;
 }
 
+// The guard's thread finds out by itself that the end has moved on.
+void CallGuard::Call::Touch() {
+  if (silence_max_ == absl::InfiniteDuration()) return;
+  const absl::Duration now = guard_.clock_.Monotonic();
+  base::MutexLock lock(&guard_.mutex_);
+  if (now < end_) end_ = std::min(deadline_, now + silence_max_);
+}
+
 absl::Status CallGuard::Call::verdict() const {
   base::MutexLock lock(&guard_.mutex_);
   if (guard_.cancelled_) return absl::CancelledError();
-  if (guard_.clock_.Monotonic() >= deadline_) return absl::DeadlineExceededError("");
+  if (guard_.clock_.Monotonic() >= end_) return absl::DeadlineExceededError("");
   return absl::OkStatus();
 }
 
@@ -81,8 +92,8 @@ absl::Duration CallGuard::EndCalls() {
   const absl::Duration now = clock_.Monotonic();
   absl::Duration sleep = absl::InfiniteDuration();
   for (Call* call : calls_) {
-    if (!cancelled_ && now < call->deadline_) {
-      sleep = std::min(sleep, call->deadline_ - now);
+    if (!cancelled_ && now < call->end_) {
+      sleep = std::min(sleep, call->end_ - now);
       continue;
     }
     if (call->socket_.valid()) ::shutdown(call->socket_.get(), SHUT_RDWR);

@@ -30,13 +30,16 @@ class CallGuard {
   // One call that blocks; lives on the stack of the thread that makes it.
   class Call {
    public:
-    Call(CallGuard& guard, absl::Duration timeout);
+    // Ends after `timeout`, or when `silence_max` has passed without a Touch().
+    Call(CallGuard& guard, absl::Duration timeout, absl::Duration silence_max);
     ~Call();
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
     // The socket that the call waits on from now on, in the place of an earlier one. Not owned.
     void Watch(int socket);
+    // Bytes have arrived.
+    void Touch();
     // Ok, or why the call was ended: Cancelled, DeadlineExceeded (without words).
     absl::Status verdict() const;
     absl::Duration remaining() const;  // not below 0
@@ -44,8 +47,10 @@ class CallGuard {
    private:
     friend class CallGuard;
     CallGuard& guard_;
-    const absl::Duration deadline_;  // monotonic
-    base::UniqueFd socket_;          // guarded by guard_.mutex_
+    const absl::Duration deadline_;  // monotonic, as the others
+    const absl::Duration silence_max_;
+    absl::Duration end_;     // `deadline_`, or that of the silence; guarded by guard_.mutex_
+    base::UniqueFd socket_;  // guarded by guard_.mutex_
   };
 
   // Thread-safe. Ends the calls that run, and those to come.

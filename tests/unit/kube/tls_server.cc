@@ -111,8 +111,8 @@ std::string ServerConnection::ReadRequest() {
   }
 }
 
-void ServerConnection::Write(absl::string_view bytes) {
-  if (!bytes.empty()) SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size()));
+bool ServerConnection::Write(absl::string_view bytes) {
+  return SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) > 0;
 }
 
 void ServerConnection::Answer(int status, absl::string_view body, absl::string_view headers) {
@@ -124,8 +124,8 @@ void ServerConnection::StartChunked() {
   Write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
 }
 
-void ServerConnection::Chunk(absl::string_view bytes) {
-  Write(absl::StrFormat("%x\r\n%s\r\n", bytes.size(), bytes));
+bool ServerConnection::Chunk(absl::string_view bytes) {
+  return Write(absl::StrFormat("%x\r\n%s\r\n", bytes.size(), bytes));
 }
 
 void ServerConnection::WaitForClose() {

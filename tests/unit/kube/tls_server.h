@@ -55,11 +55,12 @@ class ServerConnection {
 
   // The next request with its headers and body; "" when the client closed.
   std::string ReadRequest();
-  void Write(absl::string_view bytes);
+  // False: the client is gone.
+  bool Write(absl::string_view bytes);
   // A response with a Content-Length. `headers` end in CRLF each.
   void Answer(int status, absl::string_view body, absl::string_view headers = "");
   void StartChunked();  // a 200
-  void Chunk(absl::string_view bytes);
+  bool Chunk(absl::string_view bytes);
   void EndChunked() { Write("0\r\n\r\n"); }
   // Until the client closes, or the server stops.
   void WaitForClose();
