@@ -11,12 +11,13 @@ import unittest
 import yaml
 
 from harness.helm import pod_specs
-from harness.manifests import FAIRLEAD, SOURCE
+from harness.manifests import FAIRLEAD, PATHS, SOURCE, install_crds
 from harness.pod_security import violations
-from harness.servers import KubeApiServer
+from harness.servers import CrdServer, KubeApiServer
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 EXAMPLES = os.path.join(SOURCE, "deploy", "examples")
+OBJECTS = ("bare-metal.yaml",)
 ISOLATED = ["unshare", "--user", "--map-root-user", "--net"]
 
 
@@ -43,11 +44,21 @@ class ExamplesTest(unittest.TestCase):
             file.write(text)
         return path
 
-    def check(self, path):
-        done = subprocess.run([FAIRLEAD, "check", path], stdout=subprocess.PIPE,
+    def check(self, path, *flags):
+        done = subprocess.run([FAIRLEAD, "check", *flags, path], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn("0 errors, 0 warnings", done.stdout)
+
+    def test_objects_are_good_to_check_and_api_server(self):
+        server = CrdServer()
+        self.addCleanup(server.stop)
+        install_crds(server)
+        for name in OBJECTS:
+            self.check(os.path.join(EXAMPLES, name), "--kubernetes")
+            for made in documents(name):
+                server.client.expect(
+                    201, "POST", f"{PATHS[made['kind']]}?fieldValidation=Strict&dryRun=All", made)
 
     def test_sidecar_is_restricted_and_accepted(self):
         sidecar = documents("sidecar.yaml")
