@@ -6,17 +6,19 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "pkg/admin/api.h"
 #include "pkg/admin/backend.h"
+#include "pkg/admin/http_listener.h"
 
 namespace fairlead::admin {
 
 class AdminServer {
  public:
-  // Listens on `bind` (port 0 = any) and serves until the object is destroyed. Errors: the address
-  // cannot be bound (in use, not on this host, port below 1024), with what to do.
+  // Listens on `bind` (port 0 = any) and serves until the object is destroyed. Errors as
+  // HttpListener::Create.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Create(
       const net::Endpoint& bind, AdminBackend backend, ApiScope scope = ApiScope::kEverything);
   // The same listener for a process that is no daemon: `handler` answers every request, on any
@@ -24,20 +26,14 @@ class AdminServer {
   using Handler = std::function<ApiResponse(const ApiRequest&)>;
   static absl::StatusOr<std::unique_ptr<AdminServer>> Create(const net::Endpoint& bind,
                                                              Handler handler, ApiScope scope);
-  // Ends at once what waits for a client to speak, and an answer that its client does not take
-  // after half a second.
-  ~AdminServer();
-  AdminServer(const AdminServer&) = delete;
-  AdminServer& operator=(const AdminServer&) = delete;
 
   // Where it listens; the port is never 0.
-  const net::Endpoint& endpoint() const;
+  const net::Endpoint& endpoint() const { return listener_->endpoint(); }
 
  private:
-  struct Impl;
-  explicit AdminServer(std::unique_ptr<Impl> impl);
+  explicit AdminServer(std::unique_ptr<HttpListener> listener) : listener_(std::move(listener)) {}
 
-  const std::unique_ptr<Impl> impl_;
+  const std::unique_ptr<HttpListener> listener_;
 };
 
 }  // namespace fairlead::admin
