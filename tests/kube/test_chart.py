@@ -14,7 +14,7 @@ from harness.servers import CrdServer, KubeApiServer
 
 MONITORING = ("metrics.serviceMonitor.enabled=true", "metrics.prometheusRule.enabled=true",
               "metrics.dashboard.enabled=true")
-# Values that switch everything on, in three ways.
+# Values that switch everything on, in several ways.
 EVERYTHING = (
     ("dr.enabled=true", "dr.lease=3s", "seccomp.localhostProfile=fairlead.json",
      "snat.priorityClassName=system-cluster-critical", "imagePullSecrets=[{\"name\": \"pull\"}]",
@@ -23,6 +23,7 @@ EVERYTHING = (
      "operator.affinity={\"nodeAffinity\": {}}", "snat.extraArgs=[\"--shards=4\"]"),
     ("snat.enabled=false", "dr.enabled=true", "operator.classlessServices=true", "rbac.aggregate=false",
      "image.digest=sha256:" + "0" * 64, "metrics.dashboard.enabled=true"),
+    ("snat.hostNetwork=true", "snat.podDisruptionBudget=false"),
     ("operator.enabled=false", "snat.replicas=1", "snat.ipv6=true", "snat.preStopSeconds=0",
      "nameOverride=lb", "snat.topologySpreadConstraints=[]"))
 # Of mode DR, and no more: the hosts' network and bpffs, its own directory, uid 0 with these capabilities.
@@ -55,6 +56,8 @@ class RenderedChartTest(unittest.TestCase):
                 self.helm.text(value)
         with self.assertRaisesRegex(AssertionError, "nothing to install"):
             self.helm.text("snat.enabled=false", "operator.enabled=false")
+        with self.assertRaisesRegex(AssertionError, "snat.hostNetwork and dr.enabled"):
+            self.helm.text("snat.hostNetwork=true", "dr.enabled=true")
 
     def test_schema_knows_every_value_and_no_other(self):
         with open(os.path.join(CHART, "values.yaml"), encoding="utf-8") as file:
@@ -76,6 +79,9 @@ class RenderedChartTest(unittest.TestCase):
         for values in ((), *EVERYTHING):
             for name, spec in pod_specs(self.helm.objects(*values)):
                 found = violations(spec)
+                if "snat.hostNetwork=true" in values and "snat" in name:
+                    self.assertEqual(found, ["hostNetwork", "runAsNonRoot", "runAsUser 0"])
+                    continue
                 if not name.startswith("DaemonSet/"):
                     self.assertEqual(found, [], name)
                     continue

@@ -17,7 +17,7 @@ from harness.servers import CrdServer, KubeApiServer
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 EXAMPLES = os.path.join(SOURCE, "deploy", "examples")
-OBJECTS = ("bare-metal.yaml",)
+OBJECTS = ("bare-metal.yaml", "cloud.yaml")
 ISOLATED = ["unshare", "--user", "--map-root-user", "--net"]
 
 
