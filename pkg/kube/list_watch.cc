@@ -67,13 +67,16 @@ std::string ListWatch::Target(std::vector<std::pair<std::string, std::string>> q
   return target;
 }
 
-ApiRequest ListWatch::StreamRequest() {
+ApiRequest ListWatch::StreamRequest() const {
+  std::vector<std::pair<std::string, std::string>> query = {
+      {"watch", "true"},
+      {"sendInitialEvents", "true"},
+      {"resourceVersionMatch", "NotOlderThan"},
+      {"allowWatchBookmarks", "true"},
+      {"timeoutSeconds", absl::StrCat(absl::ToInt64Seconds(kListTimeout))}};
+  if (!list_version_.empty()) query.emplace_back("resourceVersion", list_version_);
   ApiRequest request;
-  request.target = Target({{"watch", "true"},
-                           {"sendInitialEvents", "true"},
-                           {"resourceVersionMatch", "NotOlderThan"},
-                           {"allowWatchBookmarks", "true"},
-                           {"timeoutSeconds", absl::StrCat(absl::ToInt64Seconds(kListTimeout))}});
+  request.target = Target(std::move(query));
   request.timeout = kListTimeout;
   return request;
 }
@@ -236,15 +239,17 @@ void ListWatch::OnStreamEnd(const absl::StatusOr<ApiResponse>& result) {
     phase_ = Phase::kWatch;
     return;
   }
-  if (flaw_ != Flaw::kNone) return FailBecause(flaw_text_);
-  // Servers before 1.32 refuse it; those before 1.19 do not know that there is an end to tell, and
-  // proxies may hold a stream back.
+  // It gets one attempt: a plain list may be had where it is not.
+  phase_ = Phase::kList;
+  // Servers before 1.32 refuse it, by a status or (their etcd is too old for it) an event; those
+  // before 1.19 do not know that there is an end to tell, and proxies may hold a stream back.
   const bool is_refused =
       result.ok() && (result->status == kUnprocessable || result->status == kBadRequest);
   const bool has_no_end = result.ok() ? result->ok() : absl::IsDeadlineExceeded(result.status());
+  if (flaw_ == Flaw::kBroken) return FailBecause(flaw_text_);
+  if (flaw_ == Flaw::kExpired) return;
   if (!is_refused && !has_no_end) return Fail(result);
   has_streaming_list_ = false;
-  phase_ = Phase::kList;
 }
 
 void ListWatch::OnListEnd(const absl::StatusOr<ApiResponse>& result) {

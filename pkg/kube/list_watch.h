@@ -1,8 +1,8 @@
 // ListWatch: the protocol of a Reflector, without thread and network. It says which request comes
 // next, gets what came of it, and calls the sink.
 //
-//         +-> kStream --no streaming list here--> kList --410, version too large: consistent-+
-//         |      |                                 |  ^--------------------------------------+
+//         +-> kStream --fails, is not to be had--> kList --410, version too large: consistent-+
+//         |      |                                  |  ^--------------------------------------+
 //   start-+      +------- all objects: OnReplace --+
 //         |                        v
 //         +--410, each 10 h-- kWatch --ends early, fails--> kCheck --still that etcd--> kWatch
@@ -15,7 +15,8 @@
 // kCheck    whether the server has the last version. A watch from a version that it has not
 //           reached, because its etcd was restored from a backup, is silent for ever.
 //
-// After a failure the same request is made again, later (Backoff, Retry-After).
+// After a failure the same request is made again, later (Backoff, Retry-After); but instead of a
+// streaming list a plain one.
 //
 // Rules: https://kubernetes.io/docs/reference/using-api/api-concepts/, client-go tools/cache.
 #pragma once
@@ -75,7 +76,7 @@ class ListWatch {
   // had any more; kRefused, another ERROR event; kBroken, the line is no event.
   enum class Flaw { kNone, kExpired, kRefused, kBroken };
 
-  ApiRequest StreamRequest();
+  ApiRequest StreamRequest() const;
   ApiRequest ListRequest() const;
   ApiRequest WatchRequest();
   ApiRequest CheckRequest() const;

@@ -135,7 +135,7 @@ TEST_F(ListWatchTest, AStreamingListBecomesOneReplaceAndAWatchFromItsBookmark) {
   auto query = Expect("stream");
   EXPECT_EQ(query["resourceVersionMatch"], "NotOlderThan");
   EXPECT_EQ(query["allowWatchBookmarks"], "true");
-  EXPECT_FALSE(query.contains("resourceVersion"));
+  EXPECT_EQ(query["resourceVersion"], "0");
   Stream({Event("ADDED", "b", 7), Event("ADDED", "a", 5), Bookmark(6), Event("MODIFIED", "a", 8),
           Event("ADDED", "c", 9), Event("DELETED", "c", 10), Bookmark(10, /*ends=*/true),
           Event("ADDED", "late", 11)});
@@ -148,17 +148,34 @@ TEST_F(ListWatchTest, AStreamingListBecomesOneReplaceAndAWatchFromItsBookmark) {
   EXPECT_EQ(request_.silence_max, kWatchSilence);
 }
 
-TEST_F(ListWatchTest, NothingOfAStreamingListThatIsCutIsToldAndItBeginsAnew) {
+TEST_F(ListWatchTest, NothingOfAStreamingListThatIsCutIsToldAndAPlainOneFollows) {
   Expect("stream");
   list_watch_.OnOpen();
   list_watch_.OnLine(Event("ADDED", "gone", 5));
   Answer(absl::UnavailableError("cut off"));
   EXPECT_THAT(record_.calls, ElementsAre());
   EXPECT_EQ(list_watch_.Health().problem, "cut off");
-  Expect("stream");
+  Expect("list");
   EXPECT_EQ(wait_, absl::Milliseconds(600));
-  Stream({Event("ADDED", "a", 6), Bookmark(6, true)});
-  EXPECT_THAT(record_.calls, ElementsAre("replace a@6"));
+  Answer(Response(200, List(20, {Object("a", 10)})));
+  EXPECT_THAT(record_.TakeCalls(), ElementsAre("replace a@10"));
+  // The next time it may be had.
+  Expect("watch");
+  Stream({R"({"type":"ERROR","object":{"kind":"Status","code":410}})"});
+  EXPECT_EQ(Expect("stream")["resourceVersion"], "20");
+  Stream({Event("ADDED", "b", 30), Bookmark(31, true)});
+  EXPECT_THAT(record_.calls, ElementsAre("replace b@30"));
+}
+
+TEST_F(ListWatchTest, AStreamingListThatIsRefusedByAnEventIsGivenUpForLists) {
+  Expect("stream");
+  Stream({R"({"type":"ERROR","object":{"kind":"Status","code":500,"message":"no progress"}})"});
+  EXPECT_EQ(list_watch_.Health().failures_total, 0);
+  Expect("list");
+  Answer(Response(200, List(20, {Object("a", 10)})));
+  Expect("watch");
+  Answer(Refusal(410, "Gone"));
+  Expect("list");
 }
 
 TEST_F(ListWatchTest, AServerWithoutStreamingListsIsListedInPages) {
@@ -369,7 +386,7 @@ TEST_F(ListWatchTest, ATypeThatIsNotInstalledIsNamed) {
               AllOf(HasSubstr("https://a: 404 NotFound"),
                     HasSubstr("is the type vips of lb.fairlead.dev/v1alpha1 installed?")));
   EXPECT_FALSE(list_watch_.Health().synced);
-  Expect("stream");
+  Expect("list");
   EXPECT_GT(wait_, absl::ZeroDuration());
 }
 
