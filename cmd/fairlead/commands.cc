@@ -8,6 +8,7 @@
 #include "cmd/fairlead/completion.h"
 #include "cmd/fairlead/doctor.h"
 #include "cmd/fairlead/explain.h"
+#include "cmd/fairlead/pair_command.h"
 #include "cmd/fairlead/prepare_realserver.h"
 #include "cmd/fairlead/presets.h"
 #include "cmd/fairlead/run.h"
@@ -51,6 +52,8 @@ absl::Span<const Command> AllCommands() {
       {kDrainCommand, RunDrain},
       {kHaltCommand, RunHalt},
       {kOnlineCommand, RunOnline},
+      {kTakeoverCommand, RunTakeover},
+      {kStandbyCommand, RunStandby},
       {kExplainCommand, RunExplain},
       {kDoctorCommand, RunDoctor},
       {kPresetsSpec, RunPresets},

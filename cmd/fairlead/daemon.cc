@@ -51,7 +51,7 @@ std::string MetricsText(const controller::ControlView& view, bool servers) {
 }
 
 admin::AdminBackend MakeBackend(Controller& controller, const dataplane::DataPlane& plane,
-                                const AnnounceSetup& announce) {
+                                AnnounceSetup& announce) {
   return {
       .view = [&controller, &announce] { return ViewOf(controller, announce); },
       .metrics = [&controller, &announce](
@@ -59,6 +59,10 @@ admin::AdminBackend MakeBackend(Controller& controller, const dataplane::DataPla
       .set_server_state =
           [&controller](const controller::SetServerState& command) {
             return controller.Execute(command);
+          },
+      .switch_pair =
+          [&announce](controller::PairSwitch which, const std::string& requester) {
+            return announce.Switch(which, requester);
           },
       .explain =
           [&controller, &plane](const std::string& client, const std::string& vip) {
@@ -96,7 +100,13 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const RunOptions& options,
     if (absl::Status status = daemon->CommitTakeOver(); !status.ok()) return status;
     if (absl::Status status = daemon->StartAdmin(); !status.ok()) return status;
   }
-  if (absl::Status status = daemon->announce_->Begin(); !status.ok()) return status;
+  if (absl::Status status = daemon->announce_->Begin({.pair = daemon->node_.pair,
+                                                      .interface = daemon->node_.interface,
+                                                      .takeover = daemon->takeover_ != nullptr},
+                                                     [controller] { return controller->View(); });
+      !status.ok()) {
+    return status;
+  }
   daemon->StartHandover();
   daemon->LogStart();
   return daemon;
@@ -290,6 +300,7 @@ void Daemon::BeginStop() {
   relay_.Detach();
   source_.reset();
   controller_->BeginStop();
+  announce_->BeginStop();
 }
 
 void Daemon::StopPlane(absl::Duration grace) { plane_->Stop(grace); }

@@ -163,6 +163,10 @@ NodeSettings SettleNode(const RunOptions& options, const std::optional<model::No
   if (node.has_value() && !node->state_directory.empty()) {
     settings.state_directory = node->state_directory;
   }
+  if (node.has_value()) {
+    settings.interface = node->interface;
+    settings.pair = node->pair;
+  }
   if (options.state_directory.has_value()) settings.state_directory = *options.state_directory;
   return settings;
 }

@@ -49,6 +49,8 @@ DirectRefusal RefuseDirect(const RunOptions& options, const std::optional<doctor
 struct NodeSettings {
   net::Endpoint admin;
   std::string state_directory;
+  std::string interface {};           // of VIPs that name none; "" = by subnet
+  std::optional<model::Pair> pair{};  // absent: this host is alone
 };
 NodeSettings SettleNode(const RunOptions& options, const std::optional<model::Node>& node);
 

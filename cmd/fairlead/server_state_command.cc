@@ -124,13 +124,6 @@ int WaitUntilDone(const CommandSpec& command, const net::Endpoint& admin, const 
   }
 }
 
-// Who runs this command, for the daemon's log; "" when that has no name here (a container).
-std::string UserName() {
-  if (const char* user = std::getenv("SUDO_USER"); user != nullptr) return user;
-  const passwd* entry = ::getpwuid(::geteuid());
-  return entry == nullptr ? "" : entry->pw_name;
-}
-
 int SetState(const CommandSpec& command, const char* state,
              absl::Span<const std::string> arguments) {
   const ParseOutcome parsed = ParseOrExplain(command, arguments);
@@ -164,6 +157,12 @@ int SetState(const CommandSpec& command, const char* state,
 }
 
 }  // namespace
+
+std::string UserName() {
+  if (const char* user = std::getenv("SUDO_USER"); user != nullptr) return user;
+  const passwd* entry = ::getpwuid(::geteuid());
+  return entry == nullptr ? "" : entry->pw_name;
+}
 
 const CommandSpec kDrainCommand = {
     "drain", "REALSERVER [--vip NAME] [--wait] [--admin ADDR:PORT]",

@@ -12,6 +12,9 @@ extern const CommandSpec kDrainCommand;
 extern const CommandSpec kHaltCommand;
 extern const CommandSpec kOnlineCommand;
 
+// Who runs this command, for the daemon's log; "" when that has no name here (a container).
+std::string UserName();
+
 int RunDrain(absl::Span<const std::string> arguments);
 int RunHalt(absl::Span<const std::string> arguments);
 int RunOnline(absl::Span<const std::string> arguments);

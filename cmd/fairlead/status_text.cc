@@ -296,6 +296,29 @@ std::string Headline(const json& status, const std::vector<VipRow>& vips,
       "\n");
 }
 
+// "Pair: Master for 3m12s: ...; priority 150; peer 10.0.0.2, heard 0s ago".
+std::string PairLine(const json& status, const StatusTextOptions& options) {
+  const json& pair = ObjectOf(status, "pair");
+  const std::string state = TextOf(pair, "state");
+  if (state.empty()) return "";
+  const std::string peer = TextOf(pair, "peer");
+  const std::string impairment = TextOf(pair, "impairment");
+  std::string text =
+      absl::StrCat("Pair: ", state, " for ", Age(TimeOf(pair, "since"), options.now), ": ",
+                   TextOf(pair, "reason"), "; priority ", CountOf(pair, "priority"));
+  if (!impairment.empty()) absl::StrAppend(&text, " (", impairment, ")");
+  absl::StrAppend(&text, "; ",
+                  peer.empty() ? std::string("no peer heard yet")
+                               : absl::StrCat("peer ", peer, ", heard ",
+                                              Age(TimeOf(pair, "peerHeard"), options.now), " ago"));
+  if (CountOf(pair, "refusedTotal") != 0) {
+    absl::StrAppend(&text, "; ", CountOf(pair, "refusedTotal"),
+                    " packets refused: ", TextOf(pair, "refusedReason"));
+  }
+  const Style style = state == "Fault" || !impairment.empty() ? Style::kBad : Style::kPlain;
+  return absl::StrCat(Styled(text, style, options.colour), "\n");
+}
+
 std::string Notices(const json& status, const StatusTextOptions& options) {
   std::string text;
   const auto add = [&](const char* word, Style style, const std::string& message) {
@@ -337,6 +360,7 @@ std::string StatusText(const json& status, const StatusTextOptions& options) {
   const std::vector<VipRow> vips = SortedVips(status);
   const std::vector<ServerRow> servers = SortedServers(status, options);
   std::string text = Headline(status, vips, servers, options);
+  absl::StrAppend(&text, PairLine(status, options));
   if (!vips.empty()) absl::StrAppend(&text, "\n", VipTable(vips, options));
   if (!servers.empty()) absl::StrAppend(&text, "\n", ServerTable(servers, options));
   const std::string notices = Notices(status, options);

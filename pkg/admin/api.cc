@@ -25,6 +25,8 @@ int HttpStatus(const absl::Status& status) {
       return 400;
     case absl::StatusCode::kNotFound:
       return 404;
+    case absl::StatusCode::kFailedPrecondition:
+      return 409;
     case absl::StatusCode::kUnavailable:
       return 503;
     case absl::StatusCode::kDeadlineExceeded:
@@ -145,6 +147,26 @@ std::optional<ApiResponse> GetMetrics(const AdminBackend& backend, const ApiRequ
   return std::nullopt;
 }
 
+ApiResponse SwitchPair(const AdminBackend& backend, const ApiRequest& request) {
+  if (!IsJson(request.content_type)) {
+    return ErrorResponse(415, "the body must be JSON with Content-Type: application/json");
+  }
+  const nlohmann::json body =
+      nlohmann::json::parse(request.body, /*cb=*/nullptr, /*allow_exceptions=*/false);
+  const std::string word = body.is_object() ? TextField(body, "switch").value_or("") : "";
+  const bool takeover = absl::EqualsIgnoreCase(word, "Takeover");
+  if (!takeover && !absl::EqualsIgnoreCase(word, "Standby")) {
+    return ErrorResponse(400, "the body must be {\"switch\": \"Takeover\"} or \"Standby\"");
+  }
+  constexpr size_t kUserBytesMax = 64;
+  const std::string user = TextField(body, "user").value_or("").substr(0, kUserBytesMax);
+  const auto result = backend.switch_pair(
+      takeover ? controller::PairSwitch::kTakeover : controller::PairSwitch::kStandby,
+      user.empty() ? request.client : absl::StrCat(request.client, " (user ", user, ")"));
+  if (!result.ok()) return StatusResponse(result.status());
+  return JsonResponse({{"message", *result}});
+}
+
 ApiResponse Get(const AdminBackend& backend, const ApiRequest& request) {
   const std::string& path = request.path;
   if (path == "/api/v1/status") {
@@ -181,6 +203,11 @@ ApiResponse HandleApiRequest(const AdminBackend& backend, const ApiRequest& requ
   if (request.path == kStatePath) {
     if (request.method == "POST") return SetServerState(backend, request);
     return ErrorResponse(405, absl::StrCat(kStatePath, " takes POST only"));
+  }
+  constexpr char kPairPath[] = "/api/v1/pair";
+  if (request.path == kPairPath) {
+    if (request.method == "POST") return SwitchPair(backend, request);
+    return ErrorResponse(405, absl::StrCat(kPairPath, " takes POST only"));
   }
   if (reads) return Get(backend, request);
   return ErrorResponse(405, absl::StrCat(request.path, " takes GET only"));

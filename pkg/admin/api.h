@@ -9,6 +9,7 @@
 //   GET  /api/v1/version
 //   POST /api/v1/servers/state    {"server": "srv-1", "vip": "dispatcher", "state": "Drain",
 //                                 "user": "root"}; the user is for the log only
+//   POST /api/v1/pair             {"switch": "Takeover" or "Standby", "user": "root"}
 //
 // Errors are {"error": "..."} with a fitting status code. A listener that strangers reach serves
 // the first three alone (ApiScope::kMetrics).

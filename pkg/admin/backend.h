@@ -18,6 +18,10 @@ struct AdminBackend {
   std::function<std::string(bool servers)> metrics;
   std::function<absl::StatusOr<controller::SetServerStateResult>(const controller::SetServerState&)>
       set_server_state;
+  // What came of it, in words. Errors: FailedPrecondition (no pair, or it cannot be now),
+  // DeadlineExceeded, Unavailable. `requester` is for the log.
+  std::function<absl::StatusOr<std::string>(controller::PairSwitch, const std::string& requester)>
+      switch_pair;
   // `client` is "IP" or "IP:PORT", `vip` "ADDRESS:PORT".
   std::function<absl::StatusOr<controller::ExplanationView>(const std::string& client,
                                                             const std::string& vip)>

@@ -234,6 +234,29 @@ Json PlaneToJson(const dataplane::PlaneObservation& plane) {
           {"xdpPacketsNotForwarded", PacketsToJson(plane)}};
 }
 
+// null on a host that is alone.
+Json PairToJson(const ControlView& view) {
+  if (!view.pair.has_value()) return nullptr;
+  const controller::PairView& pair = *view.pair;
+  return {{"state", pair.state},
+          {"reason", pair.reason},
+          {"since", TimeToJson(pair.since)},
+          {"virtualRouterId", pair.virtual_router_id},
+          {"priority", pair.priority},
+          {"impairment", pair.impairment},
+          {"intervalMs", absl::ToInt64Milliseconds(pair.interval)},
+          {"local", pair.local},
+          {"peer", pair.peer},
+          {"peerPriority", pair.peer_priority},
+          {"peerHeard", TimeToJson(pair.peer_heard)},
+          {"transitionsTotal", pair.transitions_total},
+          {"sentTotal", pair.sent_total},
+          {"sendFailuresTotal", pair.send_failures_total},
+          {"receivedTotal", pair.received_total},
+          {"refusedTotal", pair.refused_total},
+          {"refusedReason", pair.refused_reason}};
+}
+
 Json EventsToJson(const ControlView& view) {
   Json events = Json::array();
   for (const controller::EventView& event : view.events) {
@@ -258,6 +281,7 @@ Json ViewToJson(const ControlView& view, const std::string& version, const std::
           {"configChanged", TimeToJson(view.config_changed)},
           {"planRevision", view.plan_revision},
           {"plane", PlaneToJson(view.plane)},
+          {"pair", PairToJson(view)},
           {"vips", std::move(vips)},
           {"findings", FindingList(view)},
           {"staleObjects", view.stale_objects},

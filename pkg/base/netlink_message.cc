@@ -15,6 +15,29 @@ constexpr size_t kBufferBytes = 64 * 1024;
 
 }  // namespace
 
+absl::StatusOr<UniqueFd> OpenRouteSocket(int flags, uint32_t groups) {
+  UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, NETLINK_ROUTE));
+  if (!fd.valid()) return LastErrnoStatus("socket AF_NETLINK");
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = groups;
+  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+    return LastErrnoStatus("bind of a netlink socket");
+  }
+  return fd;
+}
+
+bool DrainRouteSocket(int fd) {
+  bool any = false;
+  std::array<char, 8192> buffer;
+  while (true) {
+    const ssize_t size = ::recv(fd, buffer.data(), buffer.size(), 0);
+    // ENOBUFS: some were lost; what they said is asked for anew.
+    if (size < 0 && errno != ENOBUFS && errno != EINTR) return any;
+    any = true;
+  }
+}
+
 Attributes ParseAttributes(const rtattr* first, size_t bytes) {
   Attributes attributes{};
   auto left = static_cast<int>(bytes);

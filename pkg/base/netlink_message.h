@@ -1,4 +1,5 @@
-// Netlink messages: how one is built, sent, and how an answer is walked (netlink(7)). No state.
+// Netlink messages: how one is built, sent, and how an answer is walked (netlink(7)), and the
+// sockets for them. No state.
 #pragma once
 
 #include <linux/netlink.h>
@@ -10,9 +11,18 @@
 #include <functional>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "pkg/base/unique_fd.h"
 
 namespace fairlead::base {
+
+// A socket of NETLINK_ROUTE that hears the groups (RTMGRP_...; 0 = only answers). `flags`:
+// SOCK_NONBLOCK or 0.
+absl::StatusOr<UniqueFd> OpenRouteSocket(int flags, uint32_t groups);
+
+// Reads whatever waits in a socket with groups, for those who then ask anew; whether something did.
+bool DrainRouteSocket(int fd);
 
 // One request: a header of the kind, then attributes.
 template <typename Header>

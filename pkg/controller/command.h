@@ -32,6 +32,9 @@ struct ServerStateChange {
   absl::Time deadline = absl::InfiniteFuture();
 };
 
+// A planned switch of the pair.
+enum class PairSwitch { kTakeover, kStandby };
+
 struct SetServerStateResult {
   std::vector<ServerStateChange> changes;
   std::string message;  // one line per change, in words

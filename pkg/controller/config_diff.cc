@@ -92,9 +92,10 @@ Event FindingEvent(const model::Finding& finding) {
 
 bool SameNode(const std::optional<model::Node>& before, const std::optional<model::Node>& after) {
   if (before.has_value() != after.has_value()) return false;
-  return !before.has_value() || (before->admin_http == after->admin_http &&
-                                 before->state_directory == after->state_directory &&
-                                 before->interface == after->interface);
+  return !before.has_value() ||
+         (before->admin_http == after->admin_http &&
+          before->state_directory == after->state_directory &&
+          before->interface == after->interface && before->pair == after->pair);
 }
 
 // The admin API and the state directory are chosen once, when the process starts.

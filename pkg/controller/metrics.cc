@@ -176,6 +176,29 @@ void WriteAnnouncements(const ControlView& view, MetricsWriter* writer) {
   each([](const AnnouncementView& announced) { return announced.announcements_total; });
 }
 
+void WritePair(const ControlView& view, MetricsWriter* writer) {
+  if (!view.pair.has_value()) return;
+  const PairView& pair = *view.pair;
+  writer->Family("fairlead_pair_master", MetricType::kGauge,
+                 "1 when this host of the pair owns the VIPs' addresses.");
+  writer->Sample({}, uint64_t{pair.state == "Master" || pair.state == "Resigning"});
+  writer->Family("fairlead_pair_fault", MetricType::kGauge,
+                 "1 when this host cannot take part in the pair.");
+  writer->Sample({}, uint64_t{pair.state == "Fault"});
+  writer->Family("fairlead_pair_priority", MetricType::kGauge,
+                 "Priority that this host advertises; 1 while no VIP has a real server left.");
+  writer->Sample({}, uint64_t{pair.priority});
+  writer->Family("fairlead_pair_transitions_total", MetricType::kCounter,
+                 "Changes of this host's state in the pair.");
+  writer->Sample({}, pair.transitions_total);
+  writer->Family("fairlead_pair_packets_total", MetricType::kCounter,
+                 "VRRP packets: sent, failed to be sent, received, refused.");
+  writer->Sample({{"what", "sent"}}, pair.sent_total);
+  writer->Sample({{"what", "send_failed"}}, pair.send_failures_total);
+  writer->Sample({{"what", "received"}}, pair.received_total);
+  writer->Sample({{"what", "refused"}}, pair.refused_total);
+}
+
 void WriteRejections(const ControlView& view, MetricsWriter* writer) {
   writer->Family("fairlead_vip_rejections_total", MetricType::kCounter,
                  "Clients turned away, by reason.");
@@ -390,6 +413,7 @@ void WriteMetrics(const ControlView& view, MetricsDetail detail, MetricsWriter* 
   WriteVipServers(view, writer);
   WriteAddresses(view, writer);
   WriteAnnouncements(view, writer);
+  WritePair(view, writer);
   WriteRejections(view, writer);
   WriteConnectLatency(view, writer);
   WritePlane(view, writer);

@@ -99,6 +99,27 @@ struct AnnouncementView {
   uint64_t announcements_total = 0;  // frames of ARP or neighbour discovery
 };
 
+// The pair that this host is one of (VRRP).
+struct PairView {
+  std::string state;   // ha::VrrpStateName: "Master", "Backup", "Resigning", "Fault"
+  std::string reason;  // why it is in that state
+  absl::Time since = absl::InfinitePast();
+  uint32_t virtual_router_id = 0;
+  uint32_t priority = 0;   // that it advertises, or would
+  std::string impairment;  // why that is less than configured; "" = it is not
+  absl::Duration interval;
+  std::string local;  // this host's address towards the peer; "" = no way
+  std::string peer;   // the last host that was heard; "" = none yet
+  uint32_t peer_priority = 0;
+  absl::Time peer_heard = absl::InfinitePast();
+  uint64_t transitions_total = 0;
+  uint64_t sent_total = 0;
+  uint64_t send_failures_total = 0;
+  uint64_t received_total = 0;
+  uint64_t refused_total = 0;
+  std::string refused_reason;  // of the last packet that was refused
+};
+
 struct VipView {
   std::string name_space;
   std::string name;
@@ -139,6 +160,7 @@ struct ControlView {
   uint64_t config_readings_total = 0;
   uint64_t plan_revision = 0;
   std::vector<VipView> vips;  // by qualified name
+  std::optional<PairView> pair;
   std::vector<model::Finding> findings;
   std::vector<std::string> stale_objects;
   std::vector<std::string> warnings;  // about this host: state directory, descriptors

@@ -34,18 +34,6 @@ absl::Span<const uint8_t> BytesOf(const T& value) {
   return {reinterpret_cast<const uint8_t*>(&value), sizeof(value)};
 }
 
-absl::StatusOr<base::UniqueFd> OpenSocket(int flags, uint32_t groups) {
-  base::UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, NETLINK_ROUTE));
-  if (!fd.valid()) return base::LastErrnoStatus("socket AF_NETLINK");
-  sockaddr_nl address{};
-  address.nl_family = AF_NETLINK;
-  address.nl_groups = groups;
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
-    return base::LastErrnoStatus("bind of a netlink socket");
-  }
-  return fd;
-}
-
 // The address of an RTM_NEWADDR message; nothing for what is none.
 std::optional<HostAddress> Decode(const nlmsghdr& message) {
   if (message.nlmsg_type != RTM_NEWADDR || message.nlmsg_len < NLMSG_LENGTH(sizeof(ifaddrmsg))) {
@@ -88,10 +76,11 @@ absl::Status Explain(const absl::Status& status, const std::string& interface) {
 
 absl::StatusOr<std::unique_ptr<AddressEditor>> AddressEditor::Create() {
   std::unique_ptr<AddressEditor> editor(new AddressEditor);
-  auto requests = OpenSocket(0, 0);
+  auto requests = base::OpenRouteSocket(0, 0);
   if (!requests.ok()) return requests.status();
   editor->requests_ = *std::move(requests);
-  auto changes = OpenSocket(SOCK_NONBLOCK, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+  auto changes =
+      base::OpenRouteSocket(SOCK_NONBLOCK, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
   if (!changes.ok()) return changes.status();
   editor->changes_ = *std::move(changes);
   return editor;
@@ -172,15 +161,14 @@ absl::Status AddressEditor::Remove(const HostAddress& own) {
   return gone ? absl::OkStatus() : status;
 }
 
-bool AddressEditor::DrainChanges() {
-  bool any = false;
-  std::array<char, 8192> buffer;
-  while (true) {
-    const ssize_t size = ::recv(changes_.get(), buffer.data(), buffer.size(), 0);
-    // ENOBUFS: some were lost; what they said is asked for anew.
-    if (size < 0 && errno != ENOBUFS && errno != EINTR) return any;
-    any = true;
-  }
+bool AddressEditor::DrainChanges() { return base::DrainRouteSocket(changes_.get()); }
+
+bool HostHasOwnAddress() {
+  const auto editor = AddressEditor::Create();
+  if (!editor.ok()) return false;
+  const auto addresses = (*editor)->Read();
+  return addresses.ok() && std::any_of(addresses->begin(), addresses->end(),
+                                       [](const HostAddress& there) { return there.own; });
 }
 
 }  // namespace fairlead::ha

@@ -29,6 +29,9 @@ struct HostAddress {
   friend bool operator==(const HostAddress&, const HostAddress&) = default;
 };
 
+// Whether some address of this host carries the mark. False when that cannot be read.
+bool HostHasOwnAddress();
+
 class AddressEditor {
  public:
   // Error: the sockets cannot be made.

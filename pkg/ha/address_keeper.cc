@@ -132,6 +132,9 @@ void AddressKeeper::Survey(absl::Duration now) {
   if (read.ok()) on_host_ = *std::move(read);
   // A link that has come back may lead to another switch.
   for (auto& [address, claim] : claims_) {
+    if (const arp::Interface* candidate = CandidateOf(claim.wanted); candidate != nullptr) {
+      claim.interface = candidate->name;
+    }
     const auto place = interfaces_.find(claim.ifindex);
     const auto before = carrier_before.find(claim.ifindex);
     if (claim.state != AddressState::kHeld || place == interfaces_.end()) continue;
@@ -171,7 +174,7 @@ const HostAddress* AddressKeeper::OnHost(const net::IpAddress& address) const {
   return found;
 }
 
-const arp::Interface* AddressKeeper::PlaceOf(const WantedAddress& wanted, std::string* why) const {
+const arp::Interface* AddressKeeper::CandidateOf(const WantedAddress& wanted) const {
   const arp::Interface* place = nullptr;
   int best = -1;
   for (const auto& [ifindex, interface] : interfaces_) {
@@ -184,6 +187,11 @@ const arp::Interface* AddressKeeper::PlaceOf(const WantedAddress& wanted, std::s
     best = length;
     place = &interface;
   }
+  return place;
+}
+
+const arp::Interface* AddressKeeper::PlaceOf(const WantedAddress& wanted, std::string* why) const {
+  const arp::Interface* place = CandidateOf(wanted);
   if (place == nullptr) {
     *why = wanted.interface.empty()
                ? absl::StrCat("no interface of this host has a network that holds ",

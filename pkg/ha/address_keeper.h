@@ -130,7 +130,9 @@ class AddressKeeper {
   void Survey(absl::Duration now);
   void RemoveStale(absl::Duration now);
   const HostAddress* OnHost(const net::IpAddress& address) const;
-  // Where the address belongs; null with the reason in `why`.
+  // The interface that the address belongs on, whatever its state; null: none.
+  const arp::Interface* CandidateOf(const WantedAddress& wanted) const;
+  // The same when it can be used; null with the reason in `why`.
   const arp::Interface* PlaceOf(const WantedAddress& wanted, std::string* why) const;
   void Advance(Claim& claim, absl::Duration now);
   void AdvanceHere(Claim& claim, const HostAddress& there, absl::Duration now);

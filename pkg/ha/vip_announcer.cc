@@ -24,11 +24,13 @@ namespace {
 
 class VipAnnouncerImpl final : public VipAnnouncer {
  public:
-  VipAnnouncerImpl(const base::Clock& clock, const Ownership& ownership, absl::Duration lifetime,
-                   std::unique_ptr<AddressEditor> editor, base::UniqueFd wake)
+  VipAnnouncerImpl(const base::Clock& clock, const Ownership& ownership, absl::Duration lease,
+                   absl::Duration lifetime, std::unique_ptr<AddressEditor> editor,
+                   base::UniqueFd wake)
       : clock_(clock),
         wake_(std::move(wake)),
         keeper_(clock, std::move(editor), lifetime),
+        lease_ns_(absl::ToInt64Nanoseconds(lease)),
         ownership_(ownership) {}
 
   ~VipAnnouncerImpl() override { Stop(Ending::kLeave); }
@@ -94,7 +96,7 @@ class VipAnnouncerImpl final : public VipAnnouncer {
   const base::UniqueFd wake_;
   AddressKeeper keeper_;  // of the thread
   std::thread thread_;
-  std::atomic<int64_t> lease_ns_ = 0;
+  std::atomic<int64_t> lease_ns_;
   mutable base::Mutex mutex_;
   std::optional<std::vector<WantedAddress>> wanted_ ABSL_GUARDED_BY(mutex_);
   Ownership ownership_ ABSL_GUARDED_BY(mutex_);
@@ -152,12 +154,13 @@ void VipAnnouncerImpl::WaitUntil(absl::Duration monotonic) {
 
 absl::StatusOr<std::unique_ptr<VipAnnouncer>> VipAnnouncer::Create(const base::Clock& clock,
                                                                    const Ownership& ownership,
+                                                                   absl::Duration lease,
                                                                    absl::Duration lifetime) {
   base::UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return base::LastErrnoStatus("eventfd");
   auto editor = AddressEditor::Create();
   if (!editor.ok()) return editor.status();
-  auto announcer = std::make_unique<VipAnnouncerImpl>(clock, ownership, lifetime,
+  auto announcer = std::make_unique<VipAnnouncerImpl>(clock, ownership, lease, lifetime,
                                                       *std::move(editor), std::move(wake));
   if (absl::Status status = announcer->StartThread(); !status.ok()) return status;
   return announcer;

@@ -21,10 +21,11 @@ class VipAnnouncer {
     kLeave,    // all stays as it is: another process goes on with it
   };
 
-  // `ownership` is in force until SetOwnership. `lifetime` as in AddressKeeper. `clock` outlives
-  // the announcer. Error: the descriptors or the thread could not be made.
+  // `ownership`, with `lease`, is in force until SetOwnership. `lifetime` as in AddressKeeper.
+  // `clock` outlives the announcer. Error: the descriptors or the thread could not be made.
   static absl::StatusOr<std::unique_ptr<VipAnnouncer>> Create(const base::Clock& clock,
                                                               const Ownership& ownership,
+                                                              absl::Duration lease,
                                                               absl::Duration lifetime);
   // As Stop(kLeave).
   virtual ~VipAnnouncer() = default;

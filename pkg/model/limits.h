@@ -36,6 +36,11 @@ inline constexpr Limits<int64_t> kWeightLimits{0, 65535};
 inline constexpr Limits<int64_t> kConnectionsLimits{0, 10'000'000};
 inline constexpr Limits<int64_t> kIpv4PrefixLimits{0, 32};
 inline constexpr Limits<int64_t> kIpv6PrefixLimits{0, 128};
+// RFC 9568 §5.2.3, §5.2.4; 0, 1 and 255 are what a node says of itself, not what it is configured
+// to.
+inline constexpr Limits<int64_t> kVirtualRouterIdLimits{1, 255};
+inline constexpr Limits<int64_t> kVrrpPriorityLimits{2, 254};
+inline constexpr Limits<int64_t> kAdvertisementMsLimits{10, 40950};
 inline constexpr Limits<int64_t> kThresholdLimits{1, 100};
 inline constexpr Limits<int64_t> kStatusLimits{100, 599};
 

@@ -78,6 +78,33 @@ void CheckAdvertise(const Advertise& advertise, FindingCollector& findings) {
   findings.ErrorIf(InterfaceProblem(advertise.interface), "spec.advertise.interface");
 }
 
+void CheckPair(const Node& node, FindingCollector& findings) {
+  const Pair& pair = *node.pair;
+  const bool unicast = pair.transport == Pair::Transport::kUnicast;
+  if (unicast && !pair.peer.has_value()) {
+    findings.Error("spec.pair.peer",
+                   "transport Unicast needs the address of the other host; write peer: 10.0.0.2, "
+                   "or transport: Multicast");
+  } else if (!unicast && pair.peer.has_value()) {
+    findings.Error("spec.pair.peer", "a peer is for transport Unicast only; remove it");
+  } else if (!unicast && node.interface.empty()) {
+    findings.Error("spec.interface",
+                   "transport Multicast needs the interface to speak on; write "
+                   "interface: eth0");
+  }
+  if (pair.peer.has_value()) {
+    findings.ErrorIf(AddressProblem(*pair.peer), "spec.pair.peer");
+    if (pair.peer->is_loopback()) {
+      findings.Error("spec.pair.peer", absl::StrCat(pair.peer->ToString(), " is this host itself"));
+    }
+  }
+  if (absl::ToInt64Milliseconds(pair.advertisement_interval) % 10 != 0) {
+    findings.Error("spec.pair.advertisementIntervalMs",
+                   absl::StrCat(absl::ToInt64Milliseconds(pair.advertisement_interval),
+                                " is no multiple of 10: advertisements count in centiseconds"));
+  }
+}
+
 void CheckFeatures(const Vip& vip, FindingCollector& findings) {
   if (vip.protocol != Protocol::kTcp && vip.mode == Mode::kSnat) {
     findings.Error("spec.protocol",
@@ -303,6 +330,7 @@ std::vector<Finding> Validate(const Node& node) {
   FindingCollector findings(node.id, node.location);
   CheckIdentity(node.id, findings);
   findings.ErrorIf(InterfaceProblem(node.interface), "spec.interface");
+  if (node.pair.has_value()) CheckPair(node, findings);
   if (node.admin_http.has_value()) {
     if (node.admin_http->address.is_multicast()) {
       findings.Error("spec.admin.http",

@@ -11,13 +11,38 @@ namespace fairlead::source {
 namespace {
 
 using model::AdminState;
+using model::Pair;
 
 constexpr absl::string_view kServerFields[] = {"address",        "port",           "weight",
                                                "minConnections", "maxConnections", "state"};
 constexpr absl::string_view kNodeFields[] = {"interface", "pair", "admin", "stateDirectory"};
+constexpr absl::string_view kPairFields[] = {"peer",        "transport", "virtualRouterId",
+                                             "priority",    "preempt",   "advertisementIntervalMs",
+                                             "ipv4Checksum"};
+constexpr NamedValue<Pair::Transport> kTransports[] = {{"Unicast", Pair::Transport::kUnicast},
+                                                       {"Multicast", Pair::Transport::kMulticast}};
+constexpr NamedValue<Pair::Checksum> kChecksums[] = {
+    {"PseudoHeader", Pair::Checksum::kPseudoHeader}, {"Plain", Pair::Checksum::kPlain}};
 constexpr absl::string_view kAdminFields[] = {"http", "https"};
 constexpr NamedValue<AdminState> kAdminStates[] = {
     {"Online", AdminState::kOnline}, {"Drain", AdminState::kDrain}, {"Halt", AdminState::kHalt}};
+
+void DecodePair(const MapReader& spec, model::Node* node) {
+  const YamlNode* found = spec.Find("pair");
+  if (found == nullptr) return;
+  const MapReader reader(spec.context(), *found, spec.PathOf("pair"), kPairFields);
+  Pair& pair = node->pair.emplace();
+  net::IpAddress peer;
+  if (reader.ReadAddress("peer", &peer)) pair.peer = peer;
+  reader.ReadEnum<Pair::Transport>("transport", kTransports, &pair.transport);
+  reader.ReadInteger("virtualRouterId", model::kVirtualRouterIdLimits, &pair.virtual_router_id);
+  reader.ReadInteger("priority", model::kVrrpPriorityLimits, &pair.priority);
+  reader.ReadBool("preempt", &pair.preempt);
+  int64_t interval_ms = absl::ToInt64Milliseconds(pair.advertisement_interval);
+  reader.ReadInteger("advertisementIntervalMs", model::kAdvertisementMsLimits, &interval_ms);
+  pair.advertisement_interval = absl::Milliseconds(interval_ms);
+  reader.ReadEnum<Pair::Checksum>("ipv4Checksum", kChecksums, &pair.checksum);
+}
 
 void DecodeAdmin(const MapReader& spec, model::Node* node) {
   const YamlNode* admin = spec.Find("admin");
@@ -57,7 +82,7 @@ void DecodeRealServerSpec(DecodeContext& context, const YamlNode& spec, model::R
 void DecodeNodeSpec(DecodeContext& context, const YamlNode& spec, model::Node* node) {
   const MapReader reader(context, spec, "spec", kNodeFields);
   reader.ReadString("interface", &node->interface);
-  reader.RefuseUnsupported("pair", "high-availability pairs; remove this field");
+  DecodePair(reader, node);
   DecodeAdmin(reader, node);
   reader.ReadString("stateDirectory", &node->state_directory);
 }

@@ -1,6 +1,7 @@
 """A host that is alone and advertises by L2: it brings its VIPs' addresses up, and takes them away."""
 
 import signal
+import socket
 import time
 import unittest
 
@@ -95,16 +96,19 @@ class AnnounceTest(LabCase):
         rival = self.lab["srv2"]
         self.lab.add_address(VIP4, "srv2", "eth0")
         self.addCleanup(self.lab.remove_address, VIP4, "srv2", "eth0")
-        rival.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/eth0/arp_notify;"
-                  " ip link set eth0 down; ip link set eth0 up")
         mac = self.lab.mac("srv2")
+        hardware, address = bytes.fromhex(mac.replace(":", "")), socket.inet_aton(VIP4)
+        link = rival.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW)
+        with link:
+            link.bind(("eth0", 0))
+            link.send(b"\xff" * 6 + hardware + b"\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01"
+                      + hardware + address + bytes(6) + address)
         wait_until(lambda: self.fairlead.announced()["rival"] == mac, 10,
                    lambda: f"the rival is named: {self.fairlead.announced()}")
         self.assertEqual(self.fairlead.announced()["state"], "Held")
         self.assertEqual(self.fairlead.metric("fairlead_vip_address_rival"), 1)
         self.assertIn("Two owners", self.fairlead.cli("status", "--output", "table", ok=False)[1])
         self.assertTrue(sniffer.stop().arp(self.lab.mac("lb1"), VIP4, VIP4))
-        rival.run("ip", "address", "add", "fd03::12/64", "dev", "eth0", "nodad")  # down took it
 
     def test_after_a_crash_its_own_addresses_go_and_others_stay(self):
         self.run_one()

@@ -74,28 +74,16 @@ void ReadKind(const Attributes& attributes, Link* link) {
   link->parent = ToUint32(attributes[IFLA_LINK]);
 }
 
-absl::StatusOr<base::UniqueFd> OpenSocket(int flags, uint32_t groups) {
-  base::UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, NETLINK_ROUTE));
-  if (!fd.valid()) return base::LastErrnoStatus("socket AF_NETLINK");
-  sockaddr_nl address{};
-  address.nl_family = AF_NETLINK;
-  address.nl_groups = groups;
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
-    return base::LastErrnoStatus("bind of a netlink socket");
-  }
-  return fd;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Rtnetlink>> Rtnetlink::Create() {
   std::unique_ptr<Rtnetlink> netlink(new Rtnetlink);
-  auto requests = OpenSocket(0, 0);
+  auto requests = base::OpenRouteSocket(0, 0);
   if (!requests.ok()) return requests.status();
   netlink->requests_ = *std::move(requests);
-  auto changes =
-      OpenSocket(SOCK_NONBLOCK, RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_IFADDR |
-                                    RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
+  auto changes = base::OpenRouteSocket(SOCK_NONBLOCK, RTMGRP_LINK | RTMGRP_NEIGH |
+                                                          RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+                                                          RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
   if (!changes.ok()) return changes.status();
   netlink->changes_ = *std::move(changes);
   return netlink;
@@ -218,15 +206,6 @@ absl::Status Rtnetlink::Solicit(uint32_t ifindex, const net::IpAddress& address)
                   [](const nlmsghdr&) {});
 }
 
-bool Rtnetlink::DrainChanges() {
-  bool any = false;
-  std::array<char, 8192> buffer;
-  while (true) {
-    const ssize_t size = ::recv(changes_.get(), buffer.data(), buffer.size(), 0);
-    // ENOBUFS: some were lost; what they said is asked for anew.
-    if (size < 0 && errno != ENOBUFS && errno != EINTR) return any;
-    any = true;
-  }
-}
+bool Rtnetlink::DrainChanges() { return base::DrainRouteSocket(changes_.get()); }
 
 }  // namespace fairlead::dataplane::dr

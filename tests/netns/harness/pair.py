@@ -8,13 +8,18 @@
 """
 
 import json
+import os
+import signal
 import socket
 import struct
+import subprocess
+import tempfile
 import threading
 import time
 
 from .fairlead import Fairlead, vip
 from .netns import Lab, command
+from .wait import wait_until
 
 VIP4 = "10.3.0.100"
 VIP6 = "fd03::100"
@@ -148,3 +153,104 @@ class Sniffer:
         """(time, source, priority) of VRRP advertisements over IPv4."""
         return [(at, socket.inet_ntoa(f[26:30]), struct.unpack("!B", f[36:37])[0])
                 for at, f in self.frames if f[12:14] == b"\x08\x00" and f[23] == 112]
+
+
+def node(name, peer=None, priority=100, interval_ms=100, **pair):
+    """The Node object of a balancer of the pair; `peer` None is the other one's IPv4 address."""
+    other = BALANCERS[1 - BALANCERS.index(name)]
+    settings = {"priority": priority, "advertisementIntervalMs": interval_ms, **pair}
+    if pair.get("transport") != "Multicast":
+        settings["peer"] = peer or ADDRESSES[other][0]
+    return {"apiVersion": "lb.fairlead.dev/v1alpha1", "kind": "Node", "metadata": {"name": name},
+            "spec": {"interface": "eth0", "pair": settings}}
+
+
+class PairFairlead(SideFairlead):
+    def pair(self):
+        return self.status()["pair"]
+
+    def role(self):
+        return self.pair()["state"]
+
+    def wait_state(self, state, seconds=10):
+        wait_until(lambda: self.role() == state, seconds,
+                   lambda: f"{self.host} is {state}: {self.pair()}\n{self.log()[-2000:]}",
+                   interval=0.01)
+
+
+class Keepalived:
+    """keepalived with one VRRP instance, in the foreground."""
+
+    def __init__(self, lab, name, priority, source, peer=None, addresses=(VIP4,), excluded=(),
+                 interval=0.1):
+        self.namespace = lab[name]
+        self.directory = tempfile.mkdtemp(prefix=f"keepalived-{name}-", dir=lab.directory)
+        lines = ["global_defs {", f"  router_id {name}", "  vrrp_version 3", "}",
+                 "vrrp_instance pair {", "  state BACKUP", "  interface eth0",
+                 "  virtual_router_id 51", f"  priority {priority}", f"  advert_int {interval}",
+                 "  nopreempt"]
+        if peer is not None:
+            lines += [f"  unicast_src_ip {source}", f"  unicast_peer {{ {peer} }}"]
+        lines += ["  virtual_ipaddress {", *(f"    {a}" for a in addresses), "  }"]
+        if excluded:
+            lines += ["  virtual_ipaddress_excluded {", *(f"    {a}" for a in excluded), "  }"]
+        path = os.path.join(self.directory, "keepalived.conf")
+        with open(path, "w") as file:
+            file.write("\n".join(lines + ["}"]) + "\n")
+        self.log_path = os.path.join(self.directory, "log")
+        with open(self.log_path, "ab") as log:
+            self.process = self.namespace.popen(
+                ["keepalived", "--dont-fork", "--log-console", "--log-detail", "--vrrp",
+                 "--use-file", path, "--pid", f"{self.directory}/pid",
+                 "--vrrp_pid", f"{self.directory}/vrrp.pid"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        lab.on_close(self.stop)
+
+    def log(self):
+        with open(self.log_path, errors="replace") as file:
+            return file.read()
+
+    def stop(self):
+        """SIGTERM: it gives up with priority 0."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(10)
+
+
+class Prober:
+    """Asks an address again and again, by a new connection each; the times at which it answered."""
+
+    TIMEOUT = 0.05
+    REQUEST = b"GET /who HTTP/1.1\r\nHost: vip\r\nConnection: close\r\n\r\n"
+
+    def __init__(self, lab, address, port=80):
+        self._lab = lab
+        self._target = (address, port)
+        self.answered = []
+        self._stopped = False
+        self._thread = threading.Thread(target=lambda: lab.client.call(self._run), daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        family = socket.AF_INET6 if ":" in self._target[0] else socket.AF_INET
+        while not self._stopped:
+            with socket.socket(family, socket.SOCK_STREAM) as made:
+                made.settimeout(self.TIMEOUT)
+                try:
+                    made.connect(self._target)
+                    made.sendall(self.REQUEST)
+                    if made.recv(4096).startswith(b"HTTP/1.1 200"):
+                        self.answered.append(time.monotonic())
+                except OSError:
+                    pass
+            time.sleep(0.005)
+
+    def gap(self, since):
+        """The longest time without an answer from then on, in seconds."""
+        times = [since, *(at for at in self.answered if at >= since)]
+        return max((later - earlier for earlier, later in zip(times, times[1:])), default=0.0)
+
+    def stop(self):
+        self._stopped = True
+        self._thread.join()
+        return self

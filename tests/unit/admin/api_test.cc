@@ -64,6 +64,13 @@ class ApiTest : public testing::Test {
     AdminBackend backend;
     backend.view = [this] { return View(); };
     backend.metrics = [](bool servers) { return servers ? "all 1\n" : "vips 1\n"; };
+    backend.switch_pair = [](controller::PairSwitch which,
+                             const std::string& requester) -> absl::StatusOr<std::string> {
+      if (which == controller::PairSwitch::kStandby) {
+        return absl::FailedPreconditionError("this host is alone");
+      }
+      return absl::StrCat("switched for ", requester);
+    };
     backend.set_server_state = [this](const controller::SetServerState& command)
         -> absl::StatusOr<controller::SetServerStateResult> {
       if (command.server == "boom") throw std::runtime_error("boom");
@@ -143,6 +150,44 @@ class ApiTest : public testing::Test {
  protected:
   std::unique_ptr<AdminServer> server_;  // last: its threads use the others
 };
+
+TEST_F(ApiTest, SwitchesThePairAndSaysWhyNot) {
+  const auto answer = AdminPostJson(server_->endpoint(), "/api/v1/pair",
+                                    R"({"switch": "takeover", "user": "root"})");
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_THAT(*answer, AllOf(HasSubstr("switched for 127.0.0.1:"), HasSubstr("(user root)")));
+  EXPECT_THAT(AdminPostJson(server_->endpoint(), "/api/v1/pair", R"({"switch": "Standby"})")
+                  .status()
+                  .message(),
+              HasSubstr("this host is alone"));
+  EXPECT_THAT(
+      AdminPostJson(server_->endpoint(), "/api/v1/pair", R"({"switch": 1})").status().message(),
+      HasSubstr("Takeover"));
+  // No form of a foreign page can ask for it.
+  EXPECT_THAT(Raw("POST /api/v1/pair HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                  "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"),
+              StartsWith("HTTP/1.1 415"));
+  EXPECT_THAT(Raw("GET /api/v1/pair HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+              StartsWith("HTTP/1.1 405"));
+}
+
+TEST_F(ApiTest, StatusTellsOfThePairAndOfTheAddresses) {
+  EXPECT_TRUE(Get("/api/v1/status")["pair"].is_null());
+  EditView([](ControlView& view) {
+    view.pair.emplace();
+    view.pair->state = "Backup";
+    view.pair->peer = "10.0.0.2";
+    view.vips[0].announcements.push_back({.address = *net::IpAddress::Parse("10.0.0.1"),
+                                          .state = "Refused",
+                                          .interface = "eth0",
+                                          .reason = "10.0.0.1 is in use by aa:bb:cc:00:00:01",
+                                          .rival = ""});
+  });
+  const nlohmann::json status = Get("/api/v1/status");
+  EXPECT_EQ(status["pair"]["state"], "Backup");
+  EXPECT_EQ(status["pair"]["peer"], "10.0.0.2");
+  EXPECT_EQ(status["vips"][0]["addresses"][0]["announcement"]["state"], "Refused");
+}
 
 TEST_F(ApiTest, WhatIsNotKnownIsNull) {
   EXPECT_EQ(Get("/api/v1/status")["vips"][0]["connections"], 0);

@@ -144,6 +144,43 @@ TEST(StatusTextTest, ModeAutoShowsTheWayOfEachServerAndWhy) {
   EXPECT_THAT(StatusText({{"vips", {vip, other}}}, Options()), Not(HasSubstr("WAY")));
 }
 
+TEST(StatusTextTest, SaysWhereAnnouncedAddressesAreAndWhyNot) {
+  const auto text = [](const json& announcement) {
+    json vip = Vip("web", json::array({Server("srv-1", "Online", "Up")}));
+    vip["addresses"][0] = {
+        {"address", "10.0.0.1"}, {"onHost", false}, {"announcement", announcement}};
+    return StatusText({{"vips", json::array({vip})}}, Options());
+  };
+  EXPECT_THAT(text({{"state", "Refused"}, {"reason", "10.0.0.1 is in use by aa:bb"}}),
+              testing::AllOf(testing::StartsWith("1 of 1 VIP cannot serve clients."),
+                             HasSubstr("NO ADDRESS"), HasSubstr("in use by aa:bb")));
+  EXPECT_THAT(text({{"state", "Standby"}, {"reason", "this host is Backup"}}),
+              testing::AllOf(testing::StartsWith("Every VIP serves clients."), HasSubstr("Standby"),
+                             HasSubstr("this host is Backup")));
+  EXPECT_THAT(text({{"state", "Held"}, {"rival", "aa:bb"}, {"interface", "eth0"}}),
+              testing::AllOf(HasSubstr("Two owners"), HasSubstr("claimed by aa:bb too, on eth0")));
+  EXPECT_THAT(text({{"state", "Held"}, {"rival", ""}}), HasSubstr("Ok"));
+}
+
+TEST(StatusTextTest, SaysWhoOfThePairIsMaster) {
+  json status = {{"vips", json::array()},
+                 {"pair",
+                  {{"state", "Master"},
+                   {"reason", "10.0.0.2 gave up"},
+                   {"since", "2027-01-15T07:58:48Z"},
+                   {"priority", 150},
+                   {"peer", "10.0.0.2"},
+                   {"peerHeard", "2027-01-15T07:58:47Z"}}}};
+  EXPECT_THAT(StatusText(status, Options()),
+              HasSubstr("Pair: Master for 1m12s: 10.0.0.2 gave up; priority 150; peer 10.0.0.2, "
+                        "heard 1m13s ago\n"));
+  status["pair"]["impairment"] = "no real server";
+  status["pair"]["peer"] = "";
+  EXPECT_THAT(StatusText(status, Options()), HasSubstr("(no real server); no peer heard yet"));
+  status.erase("pair");
+  EXPECT_THAT(StatusText(status, Options()), Not(HasSubstr("Pair")));
+}
+
 TEST(StatusTextTest, FindingsComeLast) {
   const json status = {
       {"vips", json::array({Vip("web", json::array({Server("srv-1", "Online", "Up")}))})},

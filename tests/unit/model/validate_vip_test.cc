@@ -320,6 +320,28 @@ Node GoodNode() {
   return node;
 }
 
+TEST(ValidateNodeTest, APairFitsItsTransport) {
+  Node node = GoodNode();
+  node.pair.emplace();
+  EXPECT_THAT(Lines(Validate(node)), IsError("spec.pair.peer", "needs the address"));
+  node.pair->peer = *net::IpAddress::Parse("10.0.0.2");
+  EXPECT_THAT(Lines(Validate(node)), IsEmpty());
+  node.pair->advertisement_interval = absl::Milliseconds(105);
+  EXPECT_THAT(Lines(Validate(node)),
+              IsError("spec.pair.advertisementIntervalMs", "multiple of 10"));
+  node.pair->advertisement_interval = absl::Milliseconds(10);
+  node.pair->transport = Pair::Transport::kMulticast;
+  node.interface = "eth0";
+  EXPECT_THAT(Lines(Validate(node)), IsError("spec.pair.peer", "Unicast only"));
+  node.pair->peer.reset();
+  EXPECT_THAT(Lines(Validate(node)), IsEmpty());
+  node.interface.clear();
+  EXPECT_THAT(Lines(Validate(node)), IsError("spec.interface", "needs the interface"));
+  node = GoodNode();
+  node.pair.emplace().peer = *net::IpAddress::Parse("127.0.0.1");
+  EXPECT_THAT(Lines(Validate(node)), IsError("spec.pair.peer", "this host itself"));
+}
+
 TEST(ValidateNodeTest, AGoodNodeHasNoFinding) {
   Node node = GoodNode();
   EXPECT_THAT(Lines(Validate(node)), IsEmpty());

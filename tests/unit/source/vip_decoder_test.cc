@@ -405,8 +405,39 @@ TEST(NodeDecoderTest, ReadsAdminAndStateDirectory) {
   EXPECT_EQ(result.nodes.at(0).state_directory, "/srv/f");
 }
 
+TEST(NodeDecoderTest, ReadsThePair) {
+  const auto decode = [](const char* pair) {
+    return DecodeManifests(
+        absl::StrCat(Header("Node", "lb1"), "spec: {interface: eth0, pair: ", pair, "}\n"), "t");
+  };
+  DecodeResult result = decode("{peer: 10.0.0.2}");
+  ASSERT_THAT(LinesOf(result.findings), IsEmpty());
+  model::Pair pair = result.nodes.at(0).pair.value();
+  EXPECT_EQ(pair.peer->ToString(), "10.0.0.2");
+  EXPECT_EQ(pair.priority, 100);
+  EXPECT_EQ(pair.advertisement_interval, absl::Milliseconds(100));
+  result = decode(
+      "{transport: Multicast, virtualRouterId: 7, priority: 254, preempt: true, "
+      "advertisementIntervalMs: 1000, ipv4Checksum: Plain}");
+  ASSERT_THAT(LinesOf(result.findings), IsEmpty());
+  pair = result.nodes.at(0).pair.value();
+  EXPECT_EQ(pair.transport, model::Pair::Transport::kMulticast);
+  EXPECT_FALSE(pair.peer.has_value());
+  EXPECT_EQ(pair.virtual_router_id, 7);
+  EXPECT_EQ(pair.priority, 254);
+  EXPECT_TRUE(pair.preempt);
+  EXPECT_EQ(pair.advertisement_interval, absl::Seconds(1));
+  EXPECT_EQ(pair.checksum, model::Pair::Checksum::kPlain);
+  EXPECT_THAT(LinesOf(decode("{peer: 10.0.0.2, priority: 255}").findings),
+              ElementsAre(HasSubstr("spec.pair.priority: 255 must be 2..254")));
+  EXPECT_THAT(LinesOf(decode("{peer: lb2}").findings),
+              ElementsAre(HasSubstr("spec.pair.peer: \"lb2\" is a host name")));
+  EXPECT_THAT(LinesOf(decode("{peer: 10.0.0.2, vrid: 3}").findings),
+              ElementsAre(HasSubstr("spec.pair.vrid: unknown field")));
+}
+
 TEST(NodeDecoderTest, RefusesLaterFeatures) {
-  for (const char* spec : {"pair: {peer: 10.0.0.1}", "admin: {https: \"x\"}"}) {
+  for (const char* spec : {"admin: {https: \"x\"}"}) {
     EXPECT_THAT(
         LinesOf(DecodeManifests(absl::StrCat(Header("Node", "a"), "spec: {", spec, "}\n"), "t")
                     .findings),
