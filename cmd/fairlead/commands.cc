@@ -8,6 +8,8 @@
 #include "cmd/fairlead/completion.h"
 #include "cmd/fairlead/doctor.h"
 #include "cmd/fairlead/explain.h"
+#include "cmd/fairlead/operator.h"
+#include "cmd/fairlead/operator_options.h"
 #include "cmd/fairlead/pair_command.h"
 #include "cmd/fairlead/prepare_realserver.h"
 #include "cmd/fairlead/presets.h"
@@ -47,6 +49,7 @@ int UnknownCommand(const std::string& name) {
 absl::Span<const Command> AllCommands() {
   static const Command kCommands[] = {
       {kRunCommand, RunRun},
+      {kOperatorCommand, RunOperator},
       {kCheckSpec, RunCheck},
       {kStatusCommand, RunStatus},
       {kDrainCommand, RunDrain},

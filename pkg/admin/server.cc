@@ -41,12 +41,22 @@ HttpListenerOptions OptionsOf(ApiScope scope) {
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Create(const net::Endpoint& bind,
                                                                  AdminBackend backend,
                                                                  ApiScope scope) {
-  const auto serve = [backend = std::move(backend), address = bind.address, scope](
+  return Create(
+      bind,
+      [backend = std::move(backend), scope](const ApiRequest& request) {
+        return HandleApiRequest(backend, request, scope);
+      },
+      scope);
+}
+
+absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Create(const net::Endpoint& bind,
+                                                                 Handler handler, ApiScope scope) {
+  const auto serve = [handler = std::move(handler), address = bind.address, scope](
                          const httplib::Request& request, httplib::Response& response) {
     const std::string host = request.get_header_value("Host");
     // Scrapers come by the name of a Service; where there is nothing to change they may.
     const bool allowed = scope == ApiScope::kMetrics || IsHostAllowed(host, address);
-    Answer(allowed ? HandleApiRequest(backend, ToApiRequest(request), scope)
+    Answer(allowed ? handler(ToApiRequest(request))
                    : ErrorResponse(403,
                                    "this Host header is not served: use the address of the admin "
                                    "API, or localhost"),

@@ -112,8 +112,8 @@ class Decider {
       if (facts.vip != nullptr) facts.servers = index.ServersOf(*facts.vip);
       for (ServerVerdict& server : JoinServers(facts)) {
         if (!server.is_object) continue;
-        uses_[absl::StrCat(object->name_space, "/", server.name)].push_back(
-            {object->name, std::move(server)});
+        std::string name = absl::StrCat(object->name_space, "/", server.name);
+        uses_[std::move(name)].push_back({object->name, std::move(server)});
       }
       json status = BuildVipStatus(facts, now_);
       Count(facts, status);

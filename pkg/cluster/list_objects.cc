@@ -1,27 +1,16 @@
 #include "pkg/cluster/list_objects.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "pkg/cluster/json_access.h"
+#include "pkg/kube/object_decoder.h"
 
 namespace fairlead::cluster {
 namespace {
 
-using nlohmann::json;
-
 constexpr int kPagesMax = 1000;
-
-kube::KubeObjectPtr ToObject(json object) {
-  auto made = std::make_shared<kube::KubeObject>();
-  made->name_space = TextAt(object, {"metadata", "namespace"});
-  made->name = TextAt(object, {"metadata", "name"});
-  made->uid = TextAt(object, {"metadata", "uid"});
-  made->resource_version = TextAt(object, {"metadata", "resourceVersion"});
-  made->generation = NumberAt(object, {"metadata", "generation"});
-  made->json = std::move(object);
-  return made;
-}
 
 }  // namespace
 
@@ -36,13 +25,11 @@ absl::StatusOr<std::vector<kube::KubeObjectPtr>> ListObjects(kube::ApiClient& cl
                                             next.empty() ? "" : absl::StrCat("&continue=", next))});
     if (!response.ok()) return response.status();
     if (!response->ok()) return absl::UnavailableError(response->ErrorText());
-    json list = json::parse(response->body, nullptr, /*allow_exceptions=*/false);
-    if (!list.is_object() || !list["items"].is_array()) {
-      return absl::InternalError(absl::StrCat(client.server(), ": the answer is no list"));
-    }
-    for (json& item : list["items"]) objects.push_back(ToObject(std::move(item)));
+    absl::StatusOr<kube::ObjectList> list = kube::DecodeList(response->body, resource);
+    if (!list.ok()) return list.status();
+    std::move(list->objects.begin(), list->objects.end(), std::back_inserter(objects));
     // Base64 of the URL alphabet: nothing to escape.
-    next = TextAt(list, {"metadata", "continue"});
+    next = list->continue_token;
     if (next.empty()) return objects;
   }
   return absl::ResourceExhaustedError(

@@ -3,8 +3,10 @@
 
 namespace fairlead::cluster {
 
-// Who writes, for server-side apply.
+// Who writes a status, and who writes VIPs of Services, for server-side apply. Two names, as
+// servers before 1.22 do not tell the fields of an object and of its status apart.
 inline constexpr char kFieldManager[] = "fairlead-operator";
+inline constexpr char kObjectManager[] = "fairlead-operator-services";
 
 // On a VIP with an addressPoolRef, or a Service: the address of the pool that it wishes.
 inline constexpr char kAddressAnnotation[] = "lb.fairlead.dev/address";

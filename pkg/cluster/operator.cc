@@ -175,7 +175,10 @@ void Operator::Turn(bool dirty) {
     decided_at_ = -absl::InfiniteDuration();
   }
   // Without the server's word nothing is decided: what is in force stays.
-  if (!vips_.reflector->Health().problem.empty()) return;
+  if (!vips_.reflector->Health().problem.empty()) {
+    left_ = left_ || dirty;
+    return;
+  }
   if (!dirty && !left_ && !daemons_changed && at < decided_at_ + kResync) return;
   decided_at_ = at;
   const ClusterState cluster = Snapshot(at);
@@ -184,6 +187,7 @@ void Operator::Turn(bool dirty) {
   TellRefusals(decisions.refused_services);
   left_ = CarryOut(decisions.writes);
   Publish(decisions.figures, left_ ? decisions.writes.size() : 0);
+  left_ = left_ || !adopted_.empty();
 }
 
 bool Operator::UpdateDaemons(absl::Duration at) {
@@ -234,16 +238,23 @@ ClusterState Operator::Snapshot(absl::Duration at) {
   cluster.services = services_.store.All();
   const kube::ReflectorHealth services = services_.reflector->Health();
   cluster.services_known = services.synced && services.problem.empty();
-  if (at >= adopted_until_) adopted_.clear();
-  std::set<std::string> known;
-  for (const KubeObjectPtr& vip : cluster.vips) known.insert(NameOf(kube::kVips, *vip));
-  for (const KubeObjectPtr& vip : adopted_) {
-    if (!known.contains(NameOf(kube::kVips, *vip))) cluster.vips.push_back(vip);
-  }
+  AddAdopted(at, &cluster.vips);
   written_.Overlay("VIP ", at, &cluster.vips);
   written_.Overlay("RealServer ", at, &cluster.real_servers);
   written_.Overlay("AddressPool ", at, &cluster.pools);
   return cluster;
+}
+
+// From the moment on that the copy has shown a VIP it knows better what became of it.
+void Operator::AddAdopted(absl::Duration at, std::vector<KubeObjectPtr>* vips) {
+  if (at >= adopted_until_) adopted_.clear();
+  if (adopted_.empty()) return;
+  std::set<std::string> known;
+  for (const KubeObjectPtr& vip : *vips) known.insert(NameOf(kube::kVips, *vip));
+  std::erase_if(adopted_, [&](const KubeObjectPtr& vip) {
+    return known.contains(NameOf(kube::kVips, *vip));
+  });
+  vips->insert(vips->end(), adopted_.begin(), adopted_.end());
 }
 
 bool Operator::IsDue(const Write& write, absl::Duration at) {
@@ -282,11 +293,12 @@ Operator::Sent Operator::Send(const Write& write) {
     OnFailed(write, /*all=*/true, absl::ZeroDuration(), std::string(response.status().message()));
     return Sent::kServerAway;
   }
-  const bool gone = response->status == 404 && write.kind != Write::Kind::kApply;
-  if (response->ok() || gone) {
+  if (response->ok()) {
     OnSent(write, *response);
     return Sent::kOk;
   }
+  // Deleted meanwhile, which the copy will show.
+  if (response->status == 404 && write.kind != Write::Kind::kApply) return Sent::kOk;
   const bool overloaded = response->status == 429 || response->status >= 500;
   OnFailed(write, overloaded, response->retry_after.value_or(absl::ZeroDuration()),
            response->ErrorText());
@@ -304,7 +316,7 @@ void Operator::OnSent(const Write& write, const kube::ApiResponse& response) {
     base::LogInfo(absl::StrCat(write.kind_name(), " written"),
                   {{"object", write.object}, {"changes", Clipped(write.changes, kReasonBytesMax)}});
   }
-  if (write.kind != Write::Kind::kStatus || !response.ok()) return;
+  if (write.kind != Write::Kind::kStatus) return;
   for (const Condition& flip : write.flips) {
     const bool warning = flip.status != Truth::kTrue;
     // That all is well is said once.

@@ -74,6 +74,7 @@ class Operator {
   bool Readopt();
   bool UpdateDaemons(absl::Duration at);
   ClusterState Snapshot(absl::Duration at);
+  void AddAdopted(absl::Duration at, std::vector<kube::KubeObjectPtr>* vips);
   // Returns whether writes are left for later.
   bool CarryOut(const std::vector<Write>& writes);
   // Whether a write's time has come; see kDeleteDelay.
@@ -105,7 +106,7 @@ class Operator {
   NodeLiveness daemons_;
   DecodeMemory memory_;
   WrittenStatuses written_;
-  std::vector<kube::KubeObjectPtr> adopted_;  // VIPs as Readopt found them
+  std::vector<kube::KubeObjectPtr> adopted_;  // VIPs that Readopt found and the copy lacks
   absl::Duration adopted_until_ = -absl::InfiniteDuration();
   WritePacing pacing_;
   std::map<std::string, absl::Duration> deletions_;      // since when each is wanted

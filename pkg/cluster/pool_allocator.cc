@@ -193,9 +193,10 @@ class Planner {
   }
 
   static std::string NamesOf(const std::vector<const AddressPool*>& pools) {
-    std::vector<absl::string_view> names;
-    for (const AddressPool* pool : pools) names.push_back(pool->id.name);
-    return absl::StrCat("AddressPool ", absl::StrJoin(names, " or "));
+    return absl::StrCat("AddressPool ",
+                        absl::StrJoin(pools, " or ", [](std::string* out, const AddressPool* pool) {
+                          absl::StrAppend(out, pool->id.name);
+                        }));
   }
 
   static absl::string_view FamilyText(const PoolClaim& claim) {

@@ -63,6 +63,7 @@ std::vector<PortGroup> GroupPorts(const json& service) {
     group.ports.push_back(std::move(port));
   }
   std::vector<PortGroup> list;
+  list.reserve(groups.size());
   for (auto& [suffix, group] : groups) list.push_back(std::move(group));
   return list;
 }

@@ -63,7 +63,9 @@ std::string Describe(const std::vector<Condition>& flips) {
   });
 }
 
-std::string Query() { return absl::StrCat("?fieldManager=", kFieldManager, "&force=true"); }
+std::string QueryOf(const char* manager) {
+  return absl::StrCat("?fieldManager=", manager, "&force=true");
+}
 
 }  // namespace
 
@@ -103,12 +105,12 @@ void WriteStatus(const Resource& resource, const KubeObject& object, json status
   Write write;
   write.kind = Write::Kind::kStatus;
   write.object = NameOf(resource, object);
-  write.request = {
-      .method = "PATCH",
-      .target = absl::StrCat(resource.Path(object.name_space, object.name, "status"), Query()),
-      .body = Text(body),
-      .content_type = kube::kApplyPatch,
-      .timeout = kWriteTimeout};
+  write.request = {.method = "PATCH",
+                   .target = absl::StrCat(resource.Path(object.name_space, object.name, "status"),
+                                          QueryOf(kFieldManager)),
+                   .body = Text(body),
+                   .content_type = kube::kApplyPatch,
+                   .timeout = kWriteTimeout};
   write.flips = Flips(ListAt(present, {"conditions"}), ListAt(status, {"conditions"}));
   write.changes = Describe(write.flips);
   write.regarding = RegardingOf(resource, object);
@@ -139,7 +141,7 @@ Write ApplyOf(const Resource& resource, const json& object) {
   write.kind = Write::Kind::kApply;
   write.object = absl::StrCat(resource.kind, " ", name_space, "/", name);
   write.request = {.method = "PATCH",
-                   .target = absl::StrCat(resource.Path(name_space, name), Query()),
+                   .target = absl::StrCat(resource.Path(name_space, name), QueryOf(kObjectManager)),
                    .body = Text(object),
                    .content_type = kube::kApplyPatch,
                    .timeout = kWriteTimeout};

@@ -52,6 +52,9 @@ class Process:
                                      f"{self.log_end()}")
             time.sleep(0.05)
 
+    def signal(self, number):
+        self._child.send_signal(number)
+
     def stop(self, seconds=10):
         if self._child.poll() is None:
             self._child.terminate()

@@ -39,8 +39,7 @@ class ApiServer:
                 "client-key": self.pki.path("admin.key")})
             self.client = Client(self.port, self.pki.path("ca.crt"), self.pki.path("admin.crt"),
                                  self.pki.path("admin.key"))
-            self._server = self._start(program(self.PROGRAM), *self._flags())
-            self.wait_until(self._is_ready, "ready", START_SECONDS)
+            self.start_server()
         except BaseException:
             self.stop()
             raise
@@ -48,6 +47,16 @@ class ApiServer:
     def wait_until(self, condition, what, seconds=30):
         """Until `condition` is true; an AssertionError with the server's log otherwise."""
         self._server.wait_until(condition, seconds, what)
+
+    def stop_server(self):
+        """The API server alone; what it has kept stays in its etcd."""
+        self._server.stop()
+        self._processes.remove(self._server)
+
+    def start_server(self):
+        """Again, on the same port."""
+        self._server = self._start(program(self.PROGRAM), *self._flags())
+        self.wait_until(self._is_ready, "ready", START_SECONDS)
 
     def stop(self):
         for process in reversed(self._processes):

@@ -27,6 +27,12 @@ PoolClaim Claim(const std::string& name, int created, const std::string& pool = 
   return claim;
 }
 
+std::vector<PoolClaim> Claims(int count) {
+  std::vector<PoolClaim> claims(count);
+  for (int i = 0; i < count; ++i) claims[i] = Claim(absl::StrCat("vip", i), i);
+  return claims;
+}
+
 PoolClaim Holding(const std::string& name, int created, const std::string& address,
                   const std::string& held_pool = "office") {
   PoolClaim claim = Claim(name, created);
@@ -80,8 +86,7 @@ TEST(PoolAllocatorTest, AddressesThatVipsNameThemselvesAreNotGivenOut) {
 }
 
 TEST(PoolAllocatorTest, GoesOnToTheNextRangeAndThenIsExhausted) {
-  std::vector<PoolClaim> claims;
-  for (int i = 0; i < 5; ++i) claims.push_back(Claim(absl::StrCat("vip", i), i));
+  const std::vector<PoolClaim> claims = Claims(5);
   const PoolPlan plan = PlanPools(claims, kOffice, {});
   EXPECT_EQ(AddressOf(plan.grants[3]), "fd00::1");
   EXPECT_EQ(plan.grants[4].verdict, PoolVerdict::kExhausted);
@@ -192,8 +197,7 @@ TEST(PoolAllocatorTest, CountsEachAddressOnceAndSaturates) {
 }
 
 TEST(PoolAllocatorTest, AHugeRangeIsAsQuickAsASmallOne) {
-  std::vector<PoolClaim> claims;
-  for (int i = 0; i < 300; ++i) claims.push_back(Claim(absl::StrCat("vip", i), i));
+  const std::vector<PoolClaim> claims = Claims(300);
   const PoolPlan plan = PlanPools(claims, {Pool("office", {"fd00::/64"})}, {});
   EXPECT_EQ(AddressOf(plan.grants[0]), "fd00::");
   EXPECT_EQ(AddressOf(plan.grants[299]), "fd00::12b");

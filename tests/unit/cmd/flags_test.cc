@@ -203,7 +203,7 @@ TEST(CompletionTest, ListsCommandsAndFlagsOfThisVersion) {
     EXPECT_THAT(script, HasSubstr("status")) << shell;
     EXPECT_THAT(script, HasSubstr("shutdown-grace")) << shell;
     EXPECT_THAT(script, HasSubstr("io_uring")) << shell;
-    EXPECT_THAT(script, testing::Not(HasSubstr("kubeconfig"))) << shell;
+    EXPECT_THAT(script, HasSubstr("classless-services")) << shell;
     EXPECT_THAT(script, HasSubstr("doctor")) << shell;
   }
   EXPECT_EQ(CompletionScript("tcsh"), "");
