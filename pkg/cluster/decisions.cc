@@ -64,16 +64,17 @@ class Decider {
 
  private:
   void FindServices() {
-    for (const KubeObjectPtr& vip : cluster_.vips) by_name_.emplace(QualifiedName(*vip), vip);
+    std::map<std::string, std::vector<KubeObjectPtr>> owned;  // by the uid of the Service
+    for (const KubeObjectPtr& vip : cluster_.vips) {
+      by_name_.emplace(QualifiedName(*vip), vip);
+      const std::optional<Owner> owner = OwnerOf(*vip);
+      if (owner.has_value()) owned[owner->uid].push_back(vip);
+    }
     for (const KubeObjectPtr& service : cluster_.services) {
       service_names_.insert(QualifiedName(*service));
       if (!IsOurs(service->json, class_)) continue;
-      OurService ours = {service, {}};
-      for (const KubeObjectPtr& vip : cluster_.vips) {
-        const std::optional<Owner> owner = OwnerOf(*vip);
-        if (owner.has_value() && owner->uid == service->uid) ours.owned.push_back(vip);
-      }
-      services_.push_back(std::move(ours));
+      our_names_.insert(QualifiedName(*service));
+      services_.push_back({service, std::move(owned[service->uid])});
     }
   }
 
@@ -212,7 +213,7 @@ class Decider {
       const std::optional<Owner> owner = OwnerOf(*vip);
       if (!owner.has_value() || ours.contains(owner->uid)) continue;
       // A Service with the same name came in its place and takes the VIP over.
-      if (IsTakenOver(vip->name_space, owner->name)) continue;
+      if (our_names_.contains(absl::StrCat(vip->name_space, "/", owner->name))) continue;
       decisions_.writes.push_back(DeleteOf(kube::kVips, *vip));
       const auto service = by_uid.find(owner->uid);
       if (service == by_uid.end() || !told.insert(owner->uid).second) continue;
@@ -222,13 +223,6 @@ class Decider {
         decisions_.writes.push_back(IngressOf(*service->second, json::array()));
       }
     }
-  }
-
-  bool IsTakenOver(const std::string& name_space, const std::string& name) const {
-    for (const OurService& ours : services_) {
-      if (ours.service->name_space == name_space && ours.service->name == name) return true;
-    }
-    return false;
   }
 
   void DecideServers() {
@@ -262,6 +256,7 @@ class Decider {
   const absl::Time now_;
   std::map<std::string, KubeObjectPtr> by_name_;  // VIPs
   std::set<std::string> service_names_;
+  std::set<std::string> our_names_;  // of `services_`
   std::vector<OurService> services_;
   Catalog catalog_;
   std::map<std::string, std::vector<ServerUse>> uses_;  // of "ns/server"

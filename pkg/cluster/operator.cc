@@ -20,8 +20,11 @@ using nlohmann::json;
 
 // Leadership, Leases and pending writes are looked at so often.
 constexpr absl::Duration kTick = absl::Seconds(1);
-// Changes that come together are decided together.
-constexpr absl::Duration kSpacing = absl::Milliseconds(100);
+// Changes that come together are decided together, and the more of them the longer a decision
+// takes: of a cluster with 10,000 objects no more than a fifth of a CPU is spent.
+constexpr absl::Duration kSpacingMin = absl::Milliseconds(100);
+constexpr absl::Duration kSpacingMax = absl::Seconds(5);
+constexpr int kSpacingFactor = 4;
 // The whole cluster, whether something changed or not.
 constexpr absl::Duration kResync = absl::Minutes(1);
 // A deletion must have been wanted for so long: the Service that owns a VIP may only be missing in
@@ -123,7 +126,7 @@ void Operator::Run() {
         mutex_.AssertHeld();
         return stopping_ || dirty_;
       };
-      if (mutex_.AwaitWithTimeout(stopping, kSpacing)) return;
+      if (mutex_.AwaitWithTimeout(stopping, spacing_)) return;
       mutex_.AwaitWithTimeout(wanted, kTick);
       if (stopping_) return;
       dirty = std::exchange(dirty_, false);
@@ -184,6 +187,7 @@ void Operator::Turn(bool dirty) {
   const ClusterState cluster = Snapshot(at);
   const Decisions decisions =
       Decide(cluster, daemons_, options_.service_class, memory_, clock_.Now());
+  spacing_ = std::clamp(kSpacingFactor * (clock_.Monotonic() - at), kSpacingMin, kSpacingMax);
   TellRefusals(decisions.refused_services);
   left_ = CarryOut(decisions.writes);
   Publish(decisions.figures, left_ ? decisions.writes.size() : 0);

@@ -101,7 +101,8 @@ class Operator {
 
   // The rest belongs to the thread.
   bool leads_ = false;
-  bool left_ = false;  // writes wait for their time
+  bool left_ = false;                                 // writes wait for their time
+  absl::Duration spacing_ = absl::Milliseconds(100);  // of two turns
   absl::Duration decided_at_ = -absl::InfiniteDuration();
   NodeLiveness daemons_;
   DecodeMemory memory_;
