@@ -62,10 +62,20 @@ Json PathToJson(const ServerView& server) {
 // null where it is not known.
 Json ActiveToJson(bool known, uint64_t connections) { return known ? Json(connections) : Json(); }
 
-Json HandshakesToJson(const dataplane::ServerObservation& counters) {
-  if (!counters.handshakes.has_value()) return nullptr;
-  return {{"watchedTotal", counters.handshakes->watched_total},
-          {"progressedTotal", counters.handshakes->progressed_total}};
+// `verdict` is null where the VIP does not judge its servers by them.
+Json HandshakesToJson(const ServerView& server) {
+  const auto& counted = server.counters.handshakes;
+  if (!counted.has_value()) return nullptr;
+  Json verdict;
+  if (server.judged_by_handshakes) {
+    verdict = {{"phase", controller::HandshakePhaseName(server.handshakes.phase)},
+               {"seen", server.handshakes.seen},
+               {"heldUntil", TimeToJson(server.held_until)},
+               {"heldTotal", server.handshakes.held_total}};
+  }
+  return {{"watchedTotal", counted->watched_total},
+          {"progressedTotal", counted->progressed_total},
+          {"verdict", std::move(verdict)}};
 }
 
 Json ServerToJson(const ServerView& server) {
@@ -94,7 +104,7 @@ Json ServerToJson(const ServerView& server) {
           {"directPath", PathToJson(server)},
           {"arpProblem", server.arp_problem},
           {"connections", ActiveToJson(counters.counts_active, counters.connections_active)},
-          {"handshakes", HandshakesToJson(counters)},
+          {"handshakes", HandshakesToJson(server)},
           {"connectionsTotal", counters.connections_total},
           {"connectFailuresTotal", counters.connect_failures_total},
           {"sessionsCutTotal", counters.sessions_cut_total},

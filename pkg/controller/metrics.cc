@@ -121,6 +121,15 @@ constexpr ServerFamily kServerFamilies[] = {
      "Mode DR: of the handshakes that were watched, those that a packet of the client's followed.",
      [](const ServerView& server) { return server.counters.handshakes->progressed_total; },
      [](const ServerView& server) { return server.counters.handshakes.has_value(); }},
+    {"fairlead_server_handshakes_held", MetricType::kGauge,
+     "1 while the real server gets no new clients because handshakes with it go unanswered.",
+     [](const ServerView& server) {
+       return uint64_t{server.handshakes.phase == HandshakeVerdict::Phase::kHeld};
+     },
+     [](const ServerView& server) { return server.judged_by_handshakes; }},
+    {"fairlead_server_handshakes_held_total", MetricType::kCounter, "How often that began.",
+     [](const ServerView& server) { return server.handshakes.held_total; },
+     [](const ServerView& server) { return server.judged_by_handshakes; }},
     {"fairlead_server_probes_total", MetricType::kCounter, "Health checks run.",
      [](const ServerView& server) { return server.probes_total; }},
     {"fairlead_server_probe_failures_total", MetricType::kCounter, "Health checks that failed.",

@@ -27,6 +27,7 @@
 #include "pkg/controller/arp_claims.h"
 #include "pkg/controller/command.h"
 #include "pkg/controller/event_log.h"
+#include "pkg/controller/handshake_watch.h"
 #include "pkg/controller/override_store.h"
 #include "pkg/controller/rate_meter.h"
 #include "pkg/controller/return_path.h"
@@ -81,6 +82,8 @@ class Reconciler {
   void Tick(absl::Duration now);
   // What the DR data plane says of its ways.
   void LookAtWays(const dataplane::PlaneObservation& observation);
+  // What clients' handshakes say of the servers that they reach directly.
+  void LookAtHandshakes(const dataplane::PlaneObservation& observation, absl::Duration now);
   void RefreshNames();
   void RefreshTargets();
   void RefreshWatch();
@@ -113,6 +116,7 @@ class Reconciler {
   RateMeter rates_;
   ReturnPathWatch return_paths_;
   ArpClaims arp_claims_;
+  HandshakeWatch handshakes_;
 
   const absl::Time started_;
   ControlView::Phase phase_ = ControlView::Phase::kStarting;

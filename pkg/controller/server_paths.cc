@@ -149,6 +149,39 @@ health::HealthReport ServerRecords::WithName(const ServerKey& key,
   return report;
 }
 
+bool ServerRecords::SetHandshakes(const ServerKey& key, const HandshakeVerdict& verdict) {
+  const auto found = records_.find(key);
+  if (found == records_.end() || found->second.handshakes == verdict) return false;
+  found->second.handshakes = verdict;
+  return UpdateCondition(key, &found->second);
+}
+
+void ServerRecords::JoinHandshakes(ServerRecord* record, HealthSummary* summary,
+                                   PathSummary* path) {
+  const HandshakeVerdict& verdict = record->handshakes;
+  dataplane::ServerCondition& condition = record->condition;
+  condition.held.clear();
+  condition.weight_share = 1;
+  OperationalState& state = record->mode == model::Mode::kAuto ? path->state : summary->state;
+  std::string& reason = record->mode == model::Mode::kAuto ? path->reason : summary->reason;
+  if (state != OperationalState::kUp) return;
+  switch (verdict.phase) {
+    case HandshakeVerdict::Phase::kServing:
+      return;
+    case HandshakeVerdict::Phase::kHeld:
+      condition.held =
+          absl::StrCat(verdict.seen, "; tried again after ", absl::FormatDuration(verdict.hold));
+      state = OperationalState::kDown;
+      reason = absl::StrCat(condition.held,
+                            ", or at once by `fairlead online` (its checks pass: ", reason, ")");
+      return;
+    case HandshakeVerdict::Phase::kTrial:
+      condition.weight_share = HandshakeRule::kTrialShare;
+      absl::StrAppend(&reason, "; on trial with a tenth of its weight, after ", verdict.seen);
+      return;
+  }
+}
+
 void ServerRecords::TellPath(const ServerKey& key, const ServerRecord& record) const {
   // In mode DR the verdict on the server tells it.
   if (record.path_use != PathUse::kAdvises) return;

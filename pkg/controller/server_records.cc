@@ -94,6 +94,7 @@ void ServerRecords::UpdateRecord(const ServerKey& key, const model::ServerSpec& 
     record->address = spec.address;
     record->condition.resolved.reset();
     record->ForgetPath();
+    record->handshakes = {};
     record->condition.way_problem.reset();
     record->name_problem.clear();
     record->looked_up = false;
@@ -214,6 +215,7 @@ bool ServerRecords::UpdateCondition(const ServerKey& key, ServerRecord* record) 
   const ServerCondition before = condition;
   PathSummary path = PathOf(*record, summary.state);
   if (record->path_use == PathUse::kDecides) summary = JoinPath(std::move(summary), path);
+  JoinHandshakes(record, &summary, &path);
   condition.direct_path = path.state;
   condition.direct_path_reason = std::move(path.reason);
   record->health_reason = summary.reason;
@@ -236,7 +238,8 @@ bool ServerRecords::UpdateCondition(const ServerKey& key, ServerRecord* record) 
   if (before.direct_path != condition.direct_path) TellPath(key, *record);
   return before.operational != condition.operational ||
          before.direct_path != condition.direct_path ||
-         before.unreachable != condition.unreachable ||
+         before.unreachable != condition.unreachable || before.held != condition.held ||
+         before.weight_share != condition.weight_share ||
          !(before.usable_ports == condition.usable_ports);
 }
 
@@ -281,6 +284,7 @@ std::vector<health::ProbeTarget> ServerRecords::Targets(const model::DesiredStat
       const ServerKey key(vip.id.QualifiedName(), server.name);
       ServerRecord& record = records_.at(key);
       record.per_port = dataplane::ChecksEachPort(vip, server.spec);
+      record.mode = vip.mode;
       record.path_use = PathUse::kNone;
       std::map<uint16_t, health::HealthReport> reports;
       const std::optional<net::IpAddress> address =

@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "pkg/base/clock.h"
 #include "pkg/controller/event_log.h"
+#include "pkg/controller/handshake_rule.h"
 #include "pkg/controller/override_store.h"
 #include "pkg/controller/path_summary.h"
 #include "pkg/dataplane/data_plane.h"
@@ -59,12 +60,15 @@ struct ServerRecord {
   std::string health_reason;
   absl::Time health_since = absl::InfinitePast();
 
+  model::Mode mode = model::Mode::kSnat;  // of the VIP
   // Direct routing: what the check along it is for; the way as the data plane knows it, or why
   // there is none; the latest report for each address of the VIP, none while no way is known.
   PathUse path_use = PathUse::kNone;
   std::optional<dataplane::DirectPath> direct_path;
   std::string no_path;
   std::map<net::IpAddress, health::HealthReport> path_reports;
+  // And what clients' handshakes say.
+  HandshakeVerdict handshakes;
 
   // It is somewhere else now: the data plane tells the new way.
   void ForgetPath() {
@@ -110,6 +114,10 @@ class ServerRecords {
   // that changed.
   bool SetWayProblem(const ServerKey& key, const std::string& problem);
 
+  // What clients' handshakes say of a server that clients reach directly. True when that changed
+  // its condition.
+  bool SetHandshakes(const ServerKey& key, const HandshakeVerdict& verdict);
+
   // Sets the operator's state; the record must exist. The caller rebuilds and saves the overrides.
   void SetState(const ServerKey& key, model::AdminState state, const std::string& cause);
 
@@ -150,6 +158,8 @@ class ServerRecords {
   // What they say; `plain` is the verdict of the plain check.
   static PathSummary PathOf(const ServerRecord& record, model::OperationalState plain);
   void TellPath(const ServerKey& key, const ServerRecord& record) const;
+  // Makes a server that is held Down, in mode Auto its path, when its checks say Up.
+  static void JoinHandshakes(ServerRecord* record, HealthSummary* summary, PathSummary* path);
   // `report` with the real server named whose MAC answered, if it is one.
   health::HealthReport WithName(const ServerKey& key, health::HealthReport report) const;
   // The checks of a target became impossible, or possible again.

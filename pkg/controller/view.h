@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "pkg/controller/handshake_rule.h"
 #include "pkg/dataplane/data_plane.h"
 #include "pkg/model/object.h"
 #include "pkg/model/server_state.h"
@@ -69,6 +70,11 @@ struct ServerView {
   std::string ports_up;          // per_port: "80,443"
   std::string ports_down;        // per_port
   std::optional<PathView> path;  // modes DR and Auto, when there is something to check
+
+  // Of a VIP that judges its servers by clients' handshakes (modes DR and Auto): what they say.
+  bool judged_by_handshakes = false;
+  HandshakeVerdict handshakes;
+  absl::Time held_until = absl::InfinitePast();  // while it is held
 
   // It answers ARP (IPv6: neighbour discovery) for the VIP: which address, and what to do; "" = it
   // does not, as far as is known. DR and Auto.

@@ -86,6 +86,14 @@ void FillPath(const ServerRecord& record, ServerView* view) {
   view->path = std::move(path);
 }
 
+void FillHandshakes(const ViewInputs& inputs, const model::Vip& vip, const ServerRecord& record,
+                    ServerView* view) {
+  view->judged_by_handshakes = vip.health_check.unanswered_handshakes.threshold > 0;
+  view->handshakes = record.handshakes;
+  if (record.handshakes.phase != HandshakeVerdict::Phase::kHeld) return;
+  view->held_until = inputs.now + (record.handshakes.held_until - inputs.now_monotonic);
+}
+
 // What a host name stands for, and its problem before whatever else there is to say.
 void FillName(const ServerRecord& record, absl::Time now, ServerView* view) {
   view->address = record.condition.resolved.value_or(net::IpAddress());
@@ -134,6 +142,7 @@ ServerView BuildServerView(const ViewInputs& inputs, const model::Vip& vip,
     }
     FillHealth(record->second, &view);
     FillPath(record->second, &view);
+    FillHandshakes(inputs, vip, record->second, &view);
     if (!view.host_name.empty()) FillName(record->second, inputs.now, &view);
   }
   if (const dataplane::PlanServer* planned = FindServer(service, server.name)) {

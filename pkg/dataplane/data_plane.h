@@ -79,8 +79,9 @@ struct DirectPath {
 };
 
 // TCP handshakes that direct routing watched: clients' SYNs that were forwarded, and those of which
-// a further packet of the client's followed. All recorded flows are watched, of others a sample of
-// 1 in 16. The difference stays small while the server answers; a flood of SYNs raises it too.
+// a further packet of the client's followed. All recorded flows are watched, and all of a service
+// that judges its servers by them; of others a sample of 1 in 16. The difference stays small while
+// the server answers; a flood of SYNs raises it too.
 struct HandshakesObservation {
   uint64_t watched_total = 0;
   uint64_t progressed_total = 0;

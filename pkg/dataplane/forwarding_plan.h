@@ -39,6 +39,9 @@ struct PlanServer {
   model::Eligibility eligibility = model::Eligibility::kNone;
   // What its checks say: DR gives the flows of one that is down to others.
   model::OperationalState operational = model::OperationalState::kUnknown;
+  // Its checks pass, but clients' handshakes with it go unanswered, and this is what was seen: it
+  // takes no new clients (directly), established connections stay. "" = it is not so.
+  std::string held;
   // Health per port (`port: Each`): the server takes new connections on these ports only.
   bool per_port = false;
   net::PortSet usable_ports;  // when per_port
@@ -75,6 +78,8 @@ struct PlanService {
   model::Timeouts timeouts;
   uint32_t connections_max = 0;
   DirectPart direct_part = DirectPart::kNone;
+  // All handshakes are watched, not a sample: servers are judged by them.
+  bool watches_handshakes = false;
   std::vector<PlanServer> servers;  // by name
 
   friend bool operator==(const PlanService&, const PlanService&) = default;

@@ -101,6 +101,7 @@ std::string WhyProxied(const ServerContext& context, const model::ServerSpec& sp
   if (std::string misfit = model::DirectMisfit(context.vip, spec); !misfit.empty()) return misfit;
   // What keeps a check from being made at all says more than that it was not.
   if (!condition.way_problem.value_or("").empty()) return *condition.way_problem;
+  if (!condition.held.empty()) return condition.held;
   const std::string& said = condition.direct_path_reason;
   switch (condition.direct_path) {
     case model::OperationalState::kDown:
@@ -116,16 +117,20 @@ std::string WhyProxied(const ServerContext& context, const model::ServerSpec& sp
   return prepared ? "" : "the path check has passed; direct routing prepares its way";
 }
 
+// Of a server that is held: its condition is Down, which says nothing against its connections.
+constexpr model::OperationalState kChecksPass = model::OperationalState::kUp;
+
 void DecideWay(const ServerContext& context, const model::ServerSpec& spec,
                const ServerCondition& condition, PlanServer* server) {
   switch (context.vip.mode) {
     case model::Mode::kSnat:
       return;
     case model::Mode::kDr:
+      if (!condition.held.empty()) server->operational = kChecksPass;
       server->way = Way::kDirect;
       return;
     case model::Mode::kAuto:
-      server->direct_path = condition.direct_path;
+      server->direct_path = condition.held.empty() ? condition.direct_path : kChecksPass;
       server->way_reason = WhyProxied(context, spec, condition, *server);
       server->way = server->way_reason.empty() ? Way::kDirect : Way::kProxy;
       return;
@@ -177,12 +182,13 @@ PlanServer BuildServer(const ServerContext& context, const model::VipServer& dec
                                          declared.spec.weight == 0, context.all_unknown);
   if (!address.has_value()) server.eligibility = model::Eligibility::kNone;
   server.operational = condition.operational;
+  server.held = condition.held;
   server.cut_sessions_at = CutSessionsAt(context.vip, condition);
   FillUsablePorts(context, declared.spec, condition, &server);
   DecideWay(context, declared.spec, condition, &server);
 
   const SlowStart slow_start = SlowStartAt(context.vip.slow_start, condition.up_since, now);
-  server.weight = declared.spec.weight * slow_start.share;
+  server.weight = declared.spec.weight * std::min(slow_start.share, condition.weight_share);
   *rebuild_at = std::min(*rebuild_at, slow_start.next_step);
 
   // Persistent clients of a draining server come only until its deadline.
@@ -213,6 +219,7 @@ PlanService BuildService(const PlanInputs& inputs, const model::Vip& vip, IdRegi
   service.source = vip.source;
   service.timeouts = vip.timeouts;
   service.connections_max = vip.connections_max;
+  service.watches_handshakes = vip.health_check.unanswered_handshakes.threshold > 0;
   const std::vector<model::VipServer> servers = inputs.servers.ServersOf(vip);
   const std::shared_ptr<const PlanService> last = FindService(inputs.last.get(), service.name);
   const ServerContext context = {inputs, vip, service.name,

@@ -35,6 +35,12 @@ struct ServerCondition {
   // in mode Auto it decides between direct routing and the proxy.
   model::OperationalState direct_path = model::OperationalState::kUnknown;
   std::string direct_path_reason;
+  // Clients' handshakes with the server go unanswered although its checks pass, and this is what
+  // was seen: it is counted as Down above, `operational` in mode DR, `direct_path` in mode Auto,
+  // but its established connections stay. "" = it is not so.
+  std::string held;
+  // Of its weight, in (0, 1]: less while it is tried again after that.
+  double weight_share = 1;
   // Of a server with a host name: what the name stands for now; nothing = not known, and the server
   // is not used. Not looked at for the others.
   std::optional<net::IpAddress> resolved;

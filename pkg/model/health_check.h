@@ -16,6 +16,18 @@ struct StatusRange {
   friend bool operator==(const StatusRange&, const StatusRange&) = default;
 };
 
+// Passive health, beside the checks (modes DR and Auto): clients' handshakes with a real server
+// that no further packet of the client's followed. By them a server is kept from new clients
+// although its checks pass; the rule is pkg/controller/handshake_rule.h.
+struct UnansweredHandshakes {
+  int threshold = 0;  // 0..10,000: so many of them in `window` at least; 0 = they are counted only
+  int percent = 80;   // 50..100: and so many of those that were watched
+  absl::Duration window = absl::Seconds(10);  // 5 s..1 h
+  // For so long the server gets no new client; twice as long each time that it fails again at once.
+  absl::Duration hold = absl::Seconds(30);  // 5 s..1 h
+  friend bool operator==(const UnansweredHandshakes&, const UnansweredHandshakes&) = default;
+};
+
 struct HealthCheck {
   enum class Type { kTcp, kSendExpect, kHttp, kHttps, kIcmp, kNone };
 
@@ -44,6 +56,7 @@ struct HealthCheck {
   // bytes of the answer.
   std::string send;
   std::string expect;
+  UnansweredHandshakes unanswered_handshakes;
 
   friend bool operator==(const HealthCheck&, const HealthCheck&) = default;
 };

@@ -43,11 +43,15 @@ inline constexpr Limits<int64_t> kVrrpPriorityLimits{2, 254};
 inline constexpr Limits<int64_t> kAdvertisementMsLimits{10, 40950};
 inline constexpr Limits<int64_t> kThresholdLimits{1, 100};
 inline constexpr Limits<int64_t> kStatusLimits{100, 599};
+inline constexpr Limits<int64_t> kUnansweredThresholdLimits{0, 10'000};
+inline constexpr Limits<int64_t> kUnansweredPercentLimits{50, 100};
 
 inline constexpr Limits<absl::Duration> kCheckIntervalLimits{absl::Milliseconds(100),
                                                              absl::Hours(1)};
 inline constexpr Limits<absl::Duration> kCheckTimeoutLimits{absl::Milliseconds(50),
                                                             absl::Seconds(60)};
+inline constexpr Limits<absl::Duration> kUnansweredWindowLimits{absl::Seconds(5), absl::Hours(1)};
+inline constexpr Limits<absl::Duration> kUnansweredHoldLimits{absl::Seconds(5), absl::Hours(1)};
 inline constexpr Limits<absl::Duration> kPersistenceTimeoutLimits{absl::Seconds(1),
                                                                   absl::Hours(7 * 24)};
 inline constexpr Limits<absl::Duration> kConnectTimeoutLimits{absl::Milliseconds(50),

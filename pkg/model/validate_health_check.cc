@@ -89,6 +89,27 @@ void CheckPort(const Vip& vip, FindingCollector& findings) {
   }
 }
 
+// Only direct routing sees a client's handshake and no answer; the proxy's own connects fail.
+void CheckUnansweredHandshakes(const Vip& vip, FindingCollector& findings) {
+  const UnansweredHandshakes& unanswered = vip.health_check.unanswered_handshakes;
+  const std::string field = "spec.healthCheck.unansweredHandshakes";
+  CheckLimits(unanswered.threshold, kUnansweredThresholdLimits, field + ".threshold", findings);
+  CheckLimits(unanswered.percent, kUnansweredPercentLimits, field + ".percent", findings);
+  CheckLimits(unanswered.window, kUnansweredWindowLimits, field + ".windowSeconds", findings);
+  CheckLimits(unanswered.hold, kUnansweredHoldLimits, field + ".holdSeconds", findings);
+  if (unanswered.threshold == 0) return;
+  if (vip.mode == Mode::kSnat) {
+    findings.Error(field,
+                   "mode SNAT connects to the real servers itself, and tries the next one when one "
+                   "does not answer; remove unansweredHandshakes, or use mode: DR or Auto");
+  }
+  if (vip.protocol == Protocol::kUdp) {
+    findings.Error(field,
+                   "UDP has no handshakes; remove unansweredHandshakes, or use protocol: TCP or "
+                   "TCPAndUDP");
+  }
+}
+
 }  // namespace
 
 void CheckHealthCheck(const Vip& vip, FindingCollector& findings) {
@@ -113,6 +134,7 @@ void CheckHealthCheck(const Vip& vip, FindingCollector& findings) {
   if (check.type == Type::kSendExpect) {
     CheckSendExpect(check, "spec.healthCheck.sendExpect", findings);
   }
+  CheckUnansweredHandshakes(vip, findings);
 }
 
 }  // namespace fairlead::model

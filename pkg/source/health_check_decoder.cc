@@ -28,9 +28,12 @@ constexpr absl::string_view kFields[] = {"type",
                                          "unhealthyThreshold",
                                          "healthyThreshold",
                                          "http",
-                                         "sendExpect"};
+                                         "sendExpect",
+                                         "unansweredHandshakes"};
 constexpr absl::string_view kHttpFields[] = {"path", "host", "expectedStatuses"};
 constexpr absl::string_view kSendExpectFields[] = {"send", "expect"};
+constexpr absl::string_view kUnansweredFields[] = {"threshold", "percent", "windowSeconds",
+                                                   "holdSeconds"};
 
 // "200" or "200-399"; nothing when it is neither.
 std::optional<model::StatusRange> ParseStatusRange(absl::string_view text) {
@@ -108,6 +111,17 @@ void DecodeSendExpect(const MapReader& reader, bool type_known, model::HealthChe
   texts.ReadString("expect", &check->expect);
 }
 
+void DecodeUnansweredHandshakes(const MapReader& reader, model::UnansweredHandshakes* unanswered) {
+  const YamlNode* node = reader.Find("unansweredHandshakes");
+  if (node == nullptr) return;
+  const MapReader rule(reader.context(), *node, reader.PathOf("unansweredHandshakes"),
+                       kUnansweredFields);
+  rule.ReadInteger("threshold", model::kUnansweredThresholdLimits, &unanswered->threshold);
+  rule.ReadInteger("percent", model::kUnansweredPercentLimits, &unanswered->percent);
+  rule.ReadSeconds("windowSeconds", model::kUnansweredWindowLimits, &unanswered->window);
+  rule.ReadSeconds("holdSeconds", model::kUnansweredHoldLimits, &unanswered->hold);
+}
+
 }  // namespace
 
 void DecodeHealthCheck(DecodeContext& context, const YamlNode& node, model::HealthCheck* check) {
@@ -122,6 +136,7 @@ void DecodeHealthCheck(DecodeContext& context, const YamlNode& node, model::Heal
   reader.ReadInteger("healthyThreshold", model::kThresholdLimits, &check->healthy_threshold);
   DecodeHttp(reader, type_known, check);
   DecodeSendExpect(reader, type_known, check);
+  DecodeUnansweredHandshakes(reader, &check->unanswered_handshakes);
 }
 
 }  // namespace fairlead::source

@@ -47,6 +47,22 @@ TEST_F(HandshakeTest, InCleanSlotsOneOfSixteenIsWatched) {
   EXPECT_TRUE(Flows().empty());
 }
 
+TEST_F(HandshakeTest, AServiceThatAsksForItWatchesAll) {
+  service(kTcp4).flags = bpf::kDrServiceWatchesAll;
+  for (uint16_t port = 1; port <= 1000; ++port) {
+    EXPECT_EQ(Send(port, kSyn), 1);
+    EXPECT_EQ(Send(port, kAck), 1);
+  }
+  EXPECT_EQ(Handshakes(1).watched, 1000u);
+  EXPECT_EQ(Handshakes(1).progressed, 1000u);
+  EXPECT_TRUE(Flows().empty());
+  // A slot that becomes dirty in between ends the watch as a clean one does.
+  EXPECT_EQ(Send(2000, kSyn), 1);
+  MakeDirty(kTcp4, 1, 2);
+  EXPECT_EQ(Send(2000, kAck), 1);
+  EXPECT_EQ(Handshakes(1).progressed, 1001u);
+}
+
 TEST_F(HandshakeTest, EachIsCountedOnce) {
   const uint16_t port = Sample(1)[0];
   for (int i = 0; i < 3; ++i) EXPECT_EQ(Send(port, kSyn), 1);

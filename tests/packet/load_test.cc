@@ -296,6 +296,25 @@ TEST_F(LoadTest, APersistentClientsFlowsCountOneByOne) {
   EXPECT_EQ(Open(1003), 2) << "and the client stays where it went";
 }
 
+TEST_F(LoadTest, AHeldServerKeepsItsFlowsButNoClients) {
+  service(kTcp4).flags |= bpf::kDrServiceBySource | bpf::kDrServicePersistent;
+  service(kTcp4).client_mask_ipv4 = 0xffffffff;
+  EXPECT_EQ(Open(1000), 1);
+  EXPECT_EQ(Send(1001, kSyn), 1) << "to which nothing comes back";
+  server(1).flags |= bpf::kDrServerHeld;
+  FillRing(RingKind::kPresent, kTcp4, 2);
+  EXPECT_EQ(Send(1000, kAck), 1);
+  EXPECT_EQ(Send(1001, kSyn), 2) << "and is sent again";
+  EXPECT_EQ(Send(1001, kAck), 2);
+  EXPECT_EQ(Open(1002), 2);
+  EXPECT_EQ(load(1).active, 1);
+  EXPECT_EQ(load(2).active, 2);
+  EXPECT_EQ(vip().active, 3);
+  server(1).flags &= static_cast<uint16_t>(~bpf::kDrServerHeld);
+  EXPECT_EQ(Open(1003), 2) << "the client stays where it went";
+  EXPECT_EQ(Send(1000, kAck), 1);
+}
+
 TEST_F(LoadTest, ALocalServerIsChosenCountedAndPassed) {
   MakeLeastFlows();
   server(3).flags |= bpf::kDrServerLocal;

@@ -88,6 +88,9 @@ std::string Verdict(const FlowQuestion& question, const PlanServer& server) {
     case model::Eligibility::kPersistentOnly:
       return "takes no new clients (draining or weight 0)";
     case model::Eligibility::kNone:
+      if (!server.held.empty()) {
+        return absl::StrCat("takes no new connections for a while: ", server.held);
+      }
       return "takes no new connections (down, not checked yet or halted)";
   }
   return "";
@@ -252,6 +255,7 @@ Explanation ExplainFlow(const FlowQuestion& question) {
   if ((service.flags & bpf::kDrServicePersistent) != 0) {
     const uint32_t clients = FindRecord(question, hash);
     if (!IsFull(question.tables.loads[clients]) &&
+        (question.tables.servers[clients].flags & bpf::kDrServerHeld) == 0 &&
         TellServer(question, clients, "the client is recorded with this server (persistence)",
                    &explanation)) {
       return explanation;

@@ -57,7 +57,8 @@ bpf::DrServer MakeServer(const ServerEntry& entry) {
   std::memcpy(server.source_mac, entry.link.source_mac.data(), entry.link.source_mac.size());
   server.interface = static_cast<uint16_t>(entry.link.ifindex % bpf::kDrInterfaces);
   server.flags = static_cast<uint16_t>(bpf::kDrServerUsable | entry.link.vlan |
-                                       (entry.link.local ? bpf::kDrServerLocal : 0));
+                                       (entry.link.local ? bpf::kDrServerLocal : 0) |
+                                       (entry.held ? bpf::kDrServerHeld : 0));
   return server;
 }
 

@@ -73,6 +73,7 @@ ServerEntry TranslateServer(const PlanServer& server, const ServerLinks& links,
   entry.link = link->second;
   entry.usable =
       server.operational != model::OperationalState::kDown && server.cut_sessions_at > now;
+  entry.held = !server.held.empty();
   entry.weight = server.eligibility == model::Eligibility::kAll ? server.weight : 0;
   return entry;
 }
@@ -138,6 +139,9 @@ std::vector<ServiceEntry> TranslateService(const PlanService& service, const Ser
       if (entry.addresses.empty()) continue;
       entry.ports = service.ports;
       entry.flags = FlagsOf(service);
+      if (service.watches_handshakes && protocol == IPPROTO_TCP) {
+        entry.flags |= bpf::kDrServiceWatchesAll;
+      }
       entry.client_prefix_length = ClientPrefixLength(service, family);
       entry.idle_timeout = service.timeouts.idle;
       if (IsPersistent(service)) entry.client_timeout = service.persistence.timeout;

@@ -33,6 +33,7 @@ struct ServerEntry {
   std::string name;
   double weight = 0;    // 0 = no new flows
   bool usable = false;  // false: running flows go to other servers too
+  bool held = false;    // no new flows of recorded clients neither; with weight 0
   ServerLink link;
   uint32_t connections_max = 0;  // 0 = unlimited
   uint32_t connections_min = 0;  // once full, it takes new flows again at so many; 0 = below max

@@ -235,6 +235,26 @@ TEST_F(PlanBuilderTest, NoSlowStartAtProcessStart) {
   EXPECT_EQ(Server(Build(), 0).weight, 100);
 }
 
+TEST_F(PlanBuilderTest, AServerThatIsHeldTakesNoNewClientsAndKeepsItsOwn) {
+  AllUp();
+  vip().mode = model::Mode::kDr;
+  vip().health_check.unanswered_handshakes.threshold = 10;
+  condition("srv-1").operational = OperationalState::kDown;
+  condition("srv-1").held = "12 of 14 handshakes unanswered";
+  PlanServer server = Server(Build(), 0);
+  EXPECT_EQ(server.eligibility, Eligibility::kNone);
+  EXPECT_EQ(server.operational, OperationalState::kUp);
+  EXPECT_EQ(server.held, "12 of 14 handshakes unanswered");
+  EXPECT_EQ(server.cut_sessions_at, absl::InfiniteDuration());
+  EXPECT_TRUE(last_->services[0]->watches_handshakes);
+  condition("srv-1").operational = OperationalState::kUp;
+  condition("srv-1").held.clear();
+  condition("srv-1").weight_share = 0.1;
+  server = Server(Build(), 0);
+  EXPECT_EQ(server.eligibility, Eligibility::kAll);
+  EXPECT_DOUBLE_EQ(server.weight, 10);
+}
+
 TEST_F(PlanBuilderTest, EachPortCheckLimitsTheServerToThePortsThatAnswer) {
   AllUp();
   vip().health_check.each_port = true;

@@ -79,6 +79,26 @@ TEST(PlanTranslationTest, WhoGetsNewFlowsAndWhoKeepsItsOwn) {
   EXPECT_FALSE(first({}).usable) << "no way to it";
 }
 
+TEST(PlanTranslationTest, AServerThatIsHeldKeepsItsFlows) {
+  PlanService service = Service();
+  service.servers[0].held = "12 of 14 handshakes unanswered";
+  service.servers[0].eligibility = model::Eligibility::kNone;
+  const ServerEntry held = TranslateService(service, Links(), kNow)[0].servers[0];
+  EXPECT_TRUE(held.usable);
+  EXPECT_EQ(held.weight, 0);
+  EXPECT_TRUE(held.held);
+  EXPECT_FALSE(TranslateService(service, Links(), kNow)[0].servers[1].held);
+}
+
+TEST(PlanTranslationTest, HandshakesAreOfTcp) {
+  PlanService service = Service();
+  service.protocol = model::Protocol::kTcpAndUdp;
+  service.watches_handshakes = true;
+  const std::vector<ServiceEntry> entries = TranslateService(service, Links(), kNow);
+  EXPECT_EQ(entries.at(0).flags, bpf::kDrServiceWatchesAll);
+  EXPECT_EQ(entries.at(1).flags, 0u);
+}
+
 TEST(PlanTranslationTest, SchedulerPersistenceAndFallbackBecomeFlags) {
   PlanService service = Service();
   const auto entry = [&] { return TranslateService(service, Links(), kNow)[0]; };

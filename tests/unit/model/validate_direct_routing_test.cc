@@ -53,6 +53,27 @@ TEST(ValidateDirectRoutingTest, WhatIsNotBuiltYetIsRefusedInWords) {
   EXPECT_THAT(Lines(Validate(vip)), IsError("spec.healthCheck.port", not_yet));
 }
 
+TEST(ValidateDirectRoutingTest, ClientsHandshakesAreSeenByDirectRoutingAlone) {
+  const std::string field = "spec.healthCheck.unansweredHandshakes";
+  Vip vip = DirectVip();
+  vip.health_check.unanswered_handshakes.threshold = 10;
+  EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
+  vip.mode = Mode::kAuto;
+  EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
+  vip.mode = Mode::kSnat;
+  EXPECT_THAT(Lines(Validate(vip)), IsError(field, "use mode: DR or Auto"));
+  vip.health_check.unanswered_handshakes.threshold = 0;
+  EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
+  vip = DirectVip();
+  vip.health_check.type = HealthCheck::Type::kIcmp;
+  vip.health_check.port = 0;
+  vip.health_check.unanswered_handshakes.threshold = 10;
+  vip.protocol = Protocol::kUdp;
+  EXPECT_THAT(Lines(Validate(vip)), IsError(field, "UDP has no handshakes"));
+  vip.protocol = Protocol::kTcpAndUdp;
+  EXPECT_THAT(Lines(Validate(vip)), IsEmpty());
+}
+
 TEST(ValidateDirectRoutingTest, AServerNeedsTheVipsPortsAndFamily) {
   Vip vip = DirectVip();
   vip.inline_servers = {MakeInline("a", "10.0.0.2")};

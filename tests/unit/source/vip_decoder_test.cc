@@ -292,6 +292,23 @@ TEST(VipDecoderTest, SendExpectKeepsItsEscapes) {
   EXPECT_EQ(vip.health_check.expect, "PONG");
 }
 
+TEST(VipDecoderTest, UnansweredHandshakesAreOnlyCountedByDefault) {
+  const std::string mode = "  mode: DR\n";
+  EXPECT_EQ(Good(mode).health_check.unanswered_handshakes.threshold, 0);
+  const model::Vip vip = Good(mode +
+                              "  healthCheck: {unansweredHandshakes: {threshold: 7, percent: 95, "
+                              "windowSeconds: 20.5, holdSeconds: 60}}\n");
+  const model::UnansweredHandshakes& unanswered = vip.health_check.unanswered_handshakes;
+  EXPECT_EQ(unanswered.threshold, 7);
+  EXPECT_EQ(unanswered.percent, 95);
+  EXPECT_EQ(unanswered.window, absl::Milliseconds(20500));
+  EXPECT_EQ(unanswered.hold, absl::Minutes(1));
+  EXPECT_THAT(Bad("  healthCheck: {unansweredHandshakes: {threshold: 7}}\n"),
+              ElementsAre(HasSubstr("use mode: DR or Auto")));
+  EXPECT_THAT(Bad(mode + "  healthCheck: {unansweredHandshakes: 7}\n"),
+              ElementsAre(HasSubstr("spec.healthCheck.unansweredHandshakes")));
+}
+
 TEST(VipDecoderTest, BlocksOfAnotherTypeAreRefused) {
   EXPECT_THAT(Bad("  healthCheck: {http: {path: /}}\n"),
               ElementsAre(HasSubstr("http is for type HTTP or HTTPS, not TCP")));

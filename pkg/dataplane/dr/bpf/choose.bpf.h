@@ -221,7 +221,7 @@ GLOBAL int Refresh(__u64 hash, __u64 age, __u32 ends) {
 }
 
 // Whether a SYN begins a new flow of a recorded one's addresses and ports. One that is sent again
-// stays with its first server.
+// stays with its first server, unless that is held: it was the one that did not answer.
 INLINE int BeginsAnew(const struct FlowState* flow, __u64 entry) {
   return OpensFlow(flow->packet) && (entry & DR_FLOW_ESTABLISHED);
 }
@@ -234,8 +234,10 @@ INLINE __u32 FollowRecord(const struct FlowState* flow) {
   if (FindEntry(bucket, flow->record_hash, &entry) < 0) return 0;
   const int anew = BeginsAnew(flow, entry);
   const __u32 recorded = entry & kDrFlowServerMask;
-  const __u32 server = !anew && UsableServer(recorded) ? recorded : 0;
-  if ((flow->packet & kFlowIsQuoted) || (OpensFlow(flow->packet) && !anew)) return server;
+  const int opens = OpensFlow(flow->packet);
+  const int stays = !anew && UsableServer(recorded) && !(opens && IsHeld(recorded));
+  const __u32 server = stays ? recorded : 0;
+  if ((flow->packet & kFlowIsQuoted) || (opens && !anew)) return server;
   const __u32 ends = anew || (flow->packet & (kTcpFin | kTcpReset));
   const __u64 age = FlowAge(flow);
   if (RefreshedEntry(entry, age, ends) == entry || !(server || ends)) return server;
@@ -249,7 +251,7 @@ INLINE __u32 FollowBase(const struct FlowState* flow) {
   const __u32 server = FormerServer(flow);
   if (!(flow->packet & kFlowIsUdp)) {
     // Its SYN may have found the slot clean.
-    if (IsWatched(flow->record_hash)) Watch(flow->record_hash, 0, 0);
+    if (IsWatched(flow->service, flow->record_hash)) Watch(flow->record_hash, 0, 0);
     return server;
   }
   if (!server || (flow->packet & kFlowIsQuoted)) return server;
@@ -316,5 +318,5 @@ INLINE void Choose(const struct DrService* service, const struct Packet* packet,
   }
   choice->server = slot & kDrSlotServer;
   choice->opened = OpensFlow(packet->tcp_flags);
-  if (UNLIKELY(IsWatched(record_hash))) Watch(record_hash, choice->server, choice->opened);
+  if (UNLIKELY(IsWatched(service, record_hash))) Watch(record_hash, choice->server, choice->opened);
 }

@@ -88,6 +88,8 @@ DR_CONSTANT(kDrServiceDropUnserved, 32);
 // A new flow goes to the server with the fewest flows for its weight, to within one flow. With more
 // than kDrCandidatesMax servers: the least loaded of the next so many slots in turn. With tracked.
 DR_CONSTANT(kDrServiceLeastFlows, 64);
+// Handshakes in clean slots are watched all, not only the sample of kDrWatchSample.
+DR_CONSTANT(kDrServiceWatchesAll, 128);
 
 // One cache line.
 struct DrService {
@@ -114,7 +116,9 @@ DR_CONSTANT(kDrSlotServer, 0x7fff);
 
 DR_CONSTANT(kDrServerUsable, 0x8000);
 DR_CONSTANT(kDrServerLocal, 0x4000);  // this host itself: the packet goes up the stack
-DR_CONSTANT(kDrServerVlan, 0x0fff);   // 802.1Q identifier of its network; 0 = untagged
+// Takes no new flows, of clients that are recorded with it neither, nor SYNs that are sent again.
+DR_CONSTANT(kDrServerHeld, 0x1000);
+DR_CONSTANT(kDrServerVlan, 0x0fff);  // 802.1Q identifier of its network; 0 = untagged
 
 // The MAC is in one aligned word, so that it changes at once. MACs are in halves: packets are
 // aligned to two bytes, and a copy by bytes costs more than all the rest of the rewriting.
@@ -134,7 +138,7 @@ struct DrServerCounts {
 };
 
 // Map "handshakes": per CPU, by server index. Of TCP flows that were watched: all recorded ones,
-// and of those in clean slots a sample (see kDrWatchSample).
+// and of those in clean slots a sample (see kDrWatchSample), or all (kDrServiceWatchesAll).
 struct DrHandshakeCounts {
   __u64 watched;     // SYNs
   __u64 progressed;  // of these, flows of which a further packet came

@@ -10,6 +10,10 @@ INLINE const struct DrServer* UsableServer(__u32 server_index) {
   return server->flags & kDrServerUsable ? server : 0;
 }
 
+INLINE int IsHeld(__u32 server_index) {
+  return tables.servers[server_index % kDrServers].flags & kDrServerHeld;
+}
+
 INLINE struct DrServerLoad* LoadOf(__u32 server_index) {
   return &tables.loads[server_index % kDrServers];
 }
@@ -24,7 +28,7 @@ INLINE void AddFlows(__u32 server_index, __s32 flows) {
 // Whether a new flow may go there. The end of being full is seen here alone: before a server's
 // load rises, it is asked for.
 INLINE int TakesNewFlows(__u32 server_index) {
-  if (!UsableServer(server_index)) return 0;
+  if (!UsableServer(server_index) || IsHeld(server_index)) return 0;
   struct DrServerLoad* load = LoadOf(server_index);
   if (!load->full) return 1;
   if (*(volatile __s32*)&load->active > (__s32)load->connections_resume) return 0;

@@ -12,7 +12,9 @@ INLINE void CountHandshake(__u32 server_index, __u32 watched, __u32 progressed) 
   counts->progressed += progressed;
 }
 
-INLINE int IsWatched(__u64 hash) { return !(hash & kDrWatchSample); }
+INLINE int IsWatched(const struct DrService* service, __u64 hash) {
+  return !(hash & kDrWatchSample) || (service->flags & kDrServiceWatchesAll);
+}
 
 INLINE __u64* WatchOf(__u64 hash) { return &tables.watches[(__u32)hash % kDrWatches]; }
 
