@@ -31,6 +31,7 @@ controller::PairView ToView(const ha::PairSettings& settings, const ha::PairRepo
           .impairment = report.impairment,
           .interval = settings.vrrp.interval,
           .local = report.local.is_unspecified() ? "" : report.local.ToString(),
+          .way_problem = report.way_problem,
           .peer = report.peer,
           .peer_priority = report.peer_priority,
           .peer_heard = report.peer_heard,

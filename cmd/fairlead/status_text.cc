@@ -315,7 +315,10 @@ std::string PairLine(const json& status, const StatusTextOptions& options) {
     absl::StrAppend(&text, "; ", CountOf(pair, "refusedTotal"),
                     " packets refused: ", TextOf(pair, "refusedReason"));
   }
-  const Style style = state == "Fault" || !impairment.empty() ? Style::kBad : Style::kPlain;
+  const std::string way_problem = TextOf(pair, "wayProblem");
+  if (!way_problem.empty()) absl::StrAppend(&text, "; no way to the peer: ", way_problem);
+  const Style style =
+      state == "Fault" || !impairment.empty() || !way_problem.empty() ? Style::kBad : Style::kPlain;
   return absl::StrCat(Styled(text, style, options.colour), "\n");
 }
 

@@ -256,6 +256,7 @@ Json PairToJson(const ControlView& view) {
           {"impairment", pair.impairment},
           {"intervalMs", absl::ToInt64Milliseconds(pair.interval)},
           {"local", pair.local},
+          {"wayProblem", pair.way_problem},
           {"peer", pair.peer},
           {"peerPriority", pair.peer_priority},
           {"peerHeard", TimeToJson(pair.peer_heard)},

@@ -35,15 +35,6 @@ std::string MissingAddresses(const ServiceState& state) {
   return absl::StrJoin(missing, ", ");
 }
 
-// Its addresses come and go with their owner, which tells so itself.
-bool IsAnnounced(const model::DesiredState* desired, const std::string& service) {
-  return desired != nullptr &&
-         std::any_of(desired->vips.begin(), desired->vips.end(), [&](const model::Vip& vip) {
-           return vip.advertise.type == model::Advertise::Type::kL2 &&
-                  vip.id.QualifiedName() == service;
-         });
-}
-
 bool HasServer(const dataplane::PlanService& service) {
   return std::any_of(service.servers.begin(), service.servers.end(), [](const auto& server) {
     return server.eligibility != model::Eligibility::kNone;
@@ -98,6 +89,12 @@ void Reconciler::SetDesired(std::shared_ptr<const model::DesiredState> desired) 
   const bool same_servers = desired_ != nullptr && SameServersAndChecks(*desired_, *desired);
   desired_ = std::move(desired);
   servers_ = std::make_unique<const model::ServerIndex>(*desired_);
+  announced_.clear();
+  for (const model::Vip& vip : desired_->vips) {
+    if (vip.advertise.type == model::Advertise::Type::kL2) {
+      announced_.insert(vip.id.QualifiedName());
+    }
+  }
   config_changed_ = clock_.Now();
   ++config_readings_total_;
   if (phase_ == ControlView::Phase::kStarting) phase_ = ControlView::Phase::kServing;
@@ -285,7 +282,8 @@ void Reconciler::ApplyPlan(absl::Duration now) {
         }
       }
     }
-    if (!state.problem.empty() || !MissingAddresses(state).empty() || !outcome.direct_status.ok()) {
+    const bool missing = !announced_.contains(service.name) && !MissingAddresses(state).empty();
+    if (!state.problem.empty() || missing || !outcome.direct_status.ok()) {
       apply_retry_at_ = now + kApplyRetry;
     }
     services.emplace(service.name, std::move(state));
@@ -314,7 +312,7 @@ void Reconciler::TellOutcome(const dataplane::PlanService& service, const Servic
   TellService(service, before, after);
   const std::string missing_before = MissingAddresses(before);
   const std::string missing = MissingAddresses(after);
-  if (missing_before == missing || IsAnnounced(desired_.get(), service.name)) return;
+  if (missing_before == missing || announced_.contains(service.name)) return;
   if (missing.empty()) {
     events_.Record(
         VipEvent(base::LogLevel::kInfo, "VIP addresses are on this host", service.name, ""));

@@ -122,6 +122,8 @@ class Reconciler {
   ControlView::Phase phase_ = ControlView::Phase::kStarting;
   std::shared_ptr<const model::DesiredState> desired_;  // null until the first reading
   std::unique_ptr<const model::ServerIndex> servers_;   // of *desired_
+  // VIPs with advertise L2: their addresses come and go with their owner, which tells so itself.
+  std::set<std::string> announced_;
   absl::Time config_changed_ = absl::InfinitePast();
   uint64_t config_readings_total_ = 0;
   std::string state_warning_;  // the state directory does not work; "" = it does

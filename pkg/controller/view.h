@@ -114,8 +114,9 @@ struct PairView {
   uint32_t priority = 0;   // that it advertises, or would
   std::string impairment;  // why that is less than configured; "" = it is not
   absl::Duration interval;
-  std::string local;  // this host's address towards the peer; "" = no way
-  std::string peer;   // the last host that was heard; "" = none yet
+  std::string local;        // this host's address towards the peer; "" = no way
+  std::string way_problem;  // why there is no way to the peer; "" = there is
+  std::string peer;         // the last host that was heard; "" = none yet
   uint32_t peer_priority = 0;
   absl::Time peer_heard = absl::InfinitePast();
   uint64_t transitions_total = 0;

@@ -45,6 +45,11 @@ struct Inputs {
   std::optional<VipAnnouncer::Ending> ending;
 };
 
+bool HasAddress(const arp::Interfaces& interfaces, const net::IpAddress& address) {
+  return std::any_of(interfaces.begin(), interfaces.end(),
+                     [&](const auto& entry) { return entry.second.Has(address); });
+}
+
 // On the speaker's thread.
 class Speaker {
  public:
@@ -91,7 +96,7 @@ class Speaker {
 
  private:
   void LookAtLinks(absl::Duration now);
-  std::string LinkFault() const;
+  std::string LinkFault(const arp::Interfaces& interfaces) const;
   void Read(absl::Duration now);
   void TakeInputs(const Inputs& inputs, absl::Duration now);
   void Do(const VrrpMachine::Output& output);
@@ -108,8 +113,9 @@ class Speaker {
   absl::Duration look_at_;
   Commands commands_;
   bool stopping_ = false;
-  std::string refusal_;  // of the last command; "" = it was begun
-  uint64_t told_ = 0;    // transitions that were told of
+  std::string way_problem_;  // why there is no socket; "" = there is one
+  std::string refusal_;      // of the last command; "" = it was begun
+  uint64_t told_ = 0;        // transitions that were told of
   Ownership ownership_ = {.kind = Ownership::Kind::kStandby, .reason = ""};
   absl::Time since_ = absl::InfinitePast();
   PairReport counters_;
@@ -117,41 +123,43 @@ class Speaker {
 
 void Speaker::LookAtLinks(absl::Duration now) {
   look_at_ = now + kLookEvery;
-  std::string fault;
+  const arp::Interfaces interfaces = arp::ReadInterfaces();
+  std::string fault = LinkFault(interfaces);
+  std::string way_problem;
+  if (socket_.has_value() && !HasAddress(interfaces, socket_->local())) socket_.reset();
   if (!socket_.has_value()) {
     auto socket = VrrpSocket::Open(settings_.transport);
     if (socket.ok()) {
       socket_ = *std::move(socket);
       machine_.SetLocal(socket_->local());
-    } else {
+    } else if (absl::IsPermissionDenied(socket.status())) {
       fault = std::string(socket.status().message());
+    } else {
+      way_problem = std::string(socket.status().message());
     }
   }
-  if (fault.empty()) fault = LinkFault();
+  if (way_problem != way_problem_ && !way_problem.empty()) {
+    base::LogWarning("pair: there is no way to the peer; this host goes on as if it were silent",
+                     {{"reason", way_problem}});
+  }
+  way_problem_ = std::move(way_problem);
   Do(machine_.SetFault(fault, now));
-  // The way may be another one by then.
-  if (!fault.empty()) socket_.reset();
 }
 
-// The interface to the peer, and those that the addresses are to be on.
-std::string Speaker::LinkFault() const {
+// Of the interfaces that the addresses are to be on. The one to the peer is none of them when the
+// two hosts have a cable of their own: it loses its link with the peer's power, just when this host
+// is needed.
+std::string Speaker::LinkFault(const arp::Interfaces& interfaces) const {
   std::set<std::string> needed;
-  if (socket_.has_value() && !socket_->interface().empty()) needed.insert(socket_->interface());
   for (const AddressReport& report : announcer_.Reports()) {
     if (!report.interface.empty()) needed.insert(report.interface);
   }
-  bool local = false;
-  for (const auto& [ifindex, interface] : arp::ReadInterfaces()) {
-    local |= socket_.has_value() && interface.Has(socket_->local());
+  for (const auto& [ifindex, interface] : interfaces) {
     if (needed.erase(interface.name) == 0) continue;
     if (!interface.asks) return absl::StrCat("interface ", interface.name, " is down");
     if (!interface.carrier) return absl::StrCat("interface ", interface.name, " has no link");
   }
   if (!needed.empty()) return absl::StrCat("this host has no interface ", *needed.begin());
-  if (socket_.has_value() && !local) {
-    return absl::StrCat("this host's address towards the peer, ", socket_->local().ToString(),
-                        ", is gone");
-  }
   return "";
 }
 
@@ -247,6 +255,7 @@ PairReport Speaker::Report() const {
   report.since = since_;
   report.priority = machine_.priority();
   report.impairment = machine_.impairment();
+  report.way_problem = way_problem_;
   if (socket_.has_value()) report.local = socket_->local();
   if (machine_.peer().has_value()) {
     report.peer = machine_.peer()->address.ToString();

@@ -33,9 +33,10 @@ struct PairReport {
   VrrpState state = VrrpState::kBackup;
   std::string reason;
   absl::Time since = absl::InfinitePast();
-  uint8_t priority = 0;    // of the next advertisement
-  std::string impairment;  // why that is 1; "" = it is as configured
-  net::IpAddress local;    // 0.0.0.0 while there is no way
+  uint8_t priority = 0;     // of the next advertisement
+  std::string impairment;   // why that is 1; "" = it is as configured
+  net::IpAddress local;     // 0.0.0.0 while there is no way
+  std::string way_problem;  // why there is none; "" = there is
   // The last host that was heard; "" = none yet.
   std::string peer;
   uint8_t peer_priority = 0;

@@ -216,6 +216,25 @@ class PairTest(PairCase):
         self.transport([{"transport": "Multicast"}] * 2, (VIP6,), 6)
         self.assertTrue(self.lb2.pair()["local"].startswith("fe80::"))
 
+    def test_without_a_way_to_the_peer_a_host_serves(self):
+        self.lb1 = self.one("lb1", peer="192.0.2.9")
+        self.lb1.wait_state("Master")
+        self.wait_owner("lb1")
+        self.assertIn("no way to the peer 192.0.2.9", self.lb1.pair()["wayProblem"])
+        self.assertIn("no way to the peer",
+                      self.lb1.cli("status", "--output", "table", ok=False)[1])
+
+    def test_ten_millisecond_advertisements(self):
+        self.both(*[{"interval_ms": 10}] * 2)
+        before = self.lb2.pair()["transitionsTotal"]
+        time.sleep(5)
+        self.figure(f"transitions of the Backup in 5 s of peace: "
+                    f"{self.lb2.pair()['transitionsTotal'] - before}")
+        if self.owners() != ["lb1"]:  # a machine that stood still for 30 ms
+            self.lb1.cli("takeover")
+            self.wait_owner("lb1")
+        self.fail_over(lambda: self.lb1.stop(kill=signal.SIGKILL))
+
     def test_a_peer_of_another_virtual_router_is_named(self):
         self.lb1 = self.one("lb1", virtualRouterId=51)
         self.lb1.wait_state("Master")
