@@ -197,7 +197,15 @@ void Operator::Turn(bool dirty) {
 bool Operator::UpdateDaemons(absl::Duration at) {
   const std::set<std::string> before = daemons_.alive();
   const kube::ReflectorHealth health = leases_.reflector->Health();
-  daemons_.Update(ToLeases(leases_.store.All()), health.synced && health.problem.empty(), at);
+  // A server that is going down may keep a watch open and take no renewal any more, which this
+  // process's own Lease shows.
+  bool renewable = false;
+  {
+    base::MutexLock lock(&mutex_);
+    renewable = elector_->Health().problem.empty();
+  }
+  const bool followed = health.synced && health.problem.empty() && renewable;
+  daemons_.Update(ToLeases(leases_.store.All()), followed, at);
   if (daemons_.alive() == before) return false;
   for (const std::string& node : daemons_.alive()) {
     if (!before.contains(node)) base::LogInfo("a daemon is alive", {{"node", node}});
