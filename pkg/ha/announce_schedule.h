@@ -47,7 +47,7 @@ class AnnounceSchedule {
 
  private:
   absl::Duration started_;
-  int sent_ = 0;  // stops to count at the refreshes' begin in effect: it is only compared
+  int sent_ = 0;  // since Start
   absl::Duration next_ = absl::InfiniteDuration();
 };
 
