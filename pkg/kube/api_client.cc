@@ -196,13 +196,16 @@ absl::StatusOr<ApiResponse> HttpApiClient::Perform(const ApiRequest& request, On
   if (const absl::Status early = call.verdict(); !early.ok()) {
     return Explain(request, call, early);
   }
-  Credentials::Current credentials = credentials_->Get();
-  absl::StatusOr<ApiResponse> response = Exchange(request, credentials, call, on_body);
+  const auto is_over = [&call] { return !call.verdict().ok(); };
+  const auto credentials = credentials_->Get(is_over);
+  if (!credentials.ok()) return Explain(request, call, credentials.status());
+  absl::StatusOr<ApiResponse> response = Exchange(request, *credentials, call, on_body);
   if (response.ok() && response->status == 401) {
-    credentials_->Refuse(credentials.token);
-    Credentials::Current renewed = credentials_->Get();
-    if (renewed.token != credentials.token) {
-      response = Exchange(request, renewed, call, on_body);
+    credentials_->Refuse(credentials->token);
+    const auto renewed = credentials_->Get(is_over);
+    if (renewed.ok() &&
+        (renewed->token != credentials->token || !(renewed->tls == credentials->tls))) {
+      response = Exchange(request, *renewed, call, on_body);
     }
   }
   if (!response.ok()) return Explain(request, call, response.status());
@@ -276,19 +279,15 @@ absl::StatusOr<std::unique_ptr<ApiClient>> MakeApiClient(const ClusterAccess& ac
   if (!url.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(access.origin, ": ", url.status().message()));
   }
-  if (access.exec.has_value()) {
-    return absl::UnimplementedError(absl::StrCat(
-        access.origin, ": exec is not supported; use a token, a token file or a certificate"));
-  }
   auto credentials = Credentials::Create(access, clock);
   if (!credentials.ok()) return credentials.status();
-  const TlsSettings tls = (*credentials)->Get().tls;
+  const Credentials::Current first = (*credentials)->read();
   auto guard = CallGuard::Start(clock);
   if (!guard.ok()) return guard.status();
   auto client = std::make_unique<HttpApiClient>(*std::move(url), access.server, clock,
                                                 *std::move(credentials), *std::move(guard));
   // What is no certificate is told now, not with each request.
-  if (const auto tried = client->NewConnection(tls); !tried.ok()) {
+  if (const auto tried = client->NewConnection(first.tls); !tried.ok()) {
     return absl::Status(tried.status().code(),
                         absl::StrCat(access.origin, ": ", tried.status().message()));
   }

@@ -1,8 +1,11 @@
 #include "pkg/kube/credentials.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "pkg/base/log.h"
+#include "pkg/kube/exec_plugin.h"
 #include "pkg/kube/text_file.h"
 
 namespace fairlead::kube {
@@ -44,27 +47,63 @@ absl::Status Credentials::ReadFiles() {
   return problem;
 }
 
-Credentials::Current Credentials::Get() {
-  base::MutexLock lock(&mutex_);
-  if (clock_.Monotonic() - read_at_ >= kCredentialsRead) {
-    const absl::Status read = ReadFiles();
-    if (!read.ok() && !is_failing_) {
-      base::LogWarning("credentials of the API server cannot be read again",
-                       {{"access", access_.origin},
-                        {"cause", std::string(read.message())},
-                        {"action", "the last good ones stay in use; read again in 60 s"}});
-    } else if (read.ok() && is_failing_) {
-      base::LogInfo("credentials of the API server can be read again",
-                    {{"access", access_.origin}});
-    }
-    is_failing_ = !read.ok();
+absl::Status Credentials::RunPlugin(absl::FunctionRef<bool()> cancelled) {
+  auto printed = RunExecPlugin(*access_.exec, access_, kExecTimeout, cancelled);
+  if (!printed.ok()) {
+    run_at_ = clock_.Now() + kExecRetry;
+    return printed.status();
   }
+  current_.token = printed->token;
+  if (!printed->certificate.empty()) {
+    current_.tls.certificate = printed->certificate;
+    current_.tls.key = printed->key;
+  }
+  run_at_ = printed->expires.has_value() ? *printed->expires - kExecEarly : absl::InfiniteFuture();
+  // One that has expired already must not make it run for each request.
+  run_at_ = std::max(run_at_, clock_.Now() + kExecRetry);
+  return absl::OkStatus();
+}
+
+void Credentials::Tell(const absl::Status& renewed) {
+  if (!renewed.ok() && !is_failing_) {
+    base::LogWarning("credentials of the API server cannot be renewed",
+                     {{"access", access_.origin},
+                      {"cause", std::string(renewed.message())},
+                      {"action", "the last good ones stay in use; it is tried again"}});
+  } else if (renewed.ok() && is_failing_) {
+    base::LogInfo("credentials of the API server are renewed again", {{"access", access_.origin}});
+  }
+  is_failing_ = !renewed.ok();
+}
+
+absl::StatusOr<Credentials::Current> Credentials::Get(absl::FunctionRef<bool()> cancelled) {
+  base::MutexLock lock(&mutex_);
+  if (clock_.Monotonic() - read_at_ >= kCredentialsRead) Tell(ReadFiles());
+  if (!access_.exec.has_value() || clock_.Now() < run_at_) {
+    if (!plugin_.ok()) return plugin_;
+    return current_;
+  }
+  const bool never_succeeded = run_at_ == absl::InfinitePast() || !plugin_.ok();
+  const absl::Status ran = RunPlugin(cancelled);
+  if (never_succeeded) {
+    plugin_ = ran;
+    if (!ran.ok()) return ran;
+  } else {
+    Tell(ran);
+  }
+  return current_;
+}
+
+Credentials::Current Credentials::read() {
+  base::MutexLock lock(&mutex_);
   return current_;
 }
 
 void Credentials::Refuse(const std::string& token) {
   base::MutexLock lock(&mutex_);
-  if (!token.empty() && current_.token == token) read_at_ = -absl::InfiniteDuration();
+  if (current_.token != token) return;
+  if (!token.empty()) read_at_ = -absl::InfiniteDuration();
+  if (access_.exec.has_value() && run_at_ == absl::InfiniteFuture()) run_at_ = clock_.Now();
 }
 
 }  // namespace fairlead::kube

@@ -1,5 +1,6 @@
 // Who the server is, and who the client is: certificates and tokens against a real TLS server.
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <memory>
 #include <string>
@@ -171,6 +172,37 @@ TEST_F(ApiCredentialsTest, ARefusedTokenIsReadAgainAtOnce) {
   ASSERT_TRUE(client.ok()) << client.status();
   EXPECT_EQ(*Ask(**client), "401 name= sni= token=refused");
   directory_.Write("token", "renewed");
+  EXPECT_EQ(*Ask(**client), "200 name= sni= token=renewed");
+}
+
+TEST_F(ApiCredentialsTest, AnExecPluginRunsAgainWhenItsTokenExpiresOrIsRefused) {
+  const TlsServer server(serving_, TellWho);
+  const std::string runs = directory_.path() + "/runs";
+  const auto use = [&](const std::string& status) {
+    const std::string file = directory_.Write(
+        "plugin", absl::StrCat("#!/bin/sh\necho >>", runs,
+                               "\necho '{\"kind\":\"ExecCredential\",\"apiVersion\":\""
+                               "client.authentication.k8s.io/v1\",\"status\":",
+                               status, "}'\n"));
+    ::chmod(file.c_str(), 0700);
+    return file;
+  };
+  ClusterAccess access = AccessTo(server);
+  access.exec = ExecPlugin{"client.authentication.k8s.io/v1", use("{}")};
+  const auto client = MakeApiClient(access, clock_);
+  ASSERT_TRUE(client.ok()) << client.status();
+  EXPECT_THAT(Ask(**client).status().message(), HasSubstr("neither token nor certificate"));
+  const std::string expiry =
+      absl::FormatTime(absl::RFC3339_full, clock_.Now() + absl::Hours(1), absl::UTCTimeZone());
+  use(absl::StrCat(R"({"token":"one","expirationTimestamp":")", expiry, R"("})"));
+  clock_.Move(kExecRetry);
+  EXPECT_EQ(*Ask(**client), "200 name= sni= token=one");
+  use(R"({"token":"refused"})");
+  EXPECT_EQ(*Ask(**client), "200 name= sni= token=one");
+  EXPECT_EQ(std::filesystem::file_size(runs), 2);  // it ran twice
+  clock_.Move(absl::Hours(1));
+  EXPECT_EQ(*Ask(**client), "401 name= sni= token=refused");
+  use(R"({"token":"renewed"})");
   EXPECT_EQ(*Ask(**client), "200 name= sni= token=renewed");
 }
 
