@@ -60,14 +60,16 @@ class ApiClient {
   virtual absl::StatusOr<ApiResponse> Stream(
       const ApiRequest& request, absl::FunctionRef<bool(absl::string_view line)> on_line) = 0;
 
-  // Thread-safe. Ends the calls that run, and those to come at once, with Cancelled.
+  // Thread-safe. Ends the calls that run, and those to come at once, with Cancelled. Only the
+  // lookup of a server's name is waited for (getaddrinfo(3)).
   virtual void Cancel() = 0;
 
   // "https://10.0.0.1:6443", for messages.
   virtual std::string server() const = 0;
 };
 
-// The one that connects. Credentials that are files are read again while it lives.
+// The one that connects. Credentials that are files are read again while it lives. The process
+// ignores SIGPIPE. Errors: what of the access cannot be read or is malformed, with its origin.
 absl::StatusOr<std::unique_ptr<ApiClient>> MakeApiClient(const ClusterAccess& access,
                                                          const base::Clock& clock);
 

@@ -103,7 +103,7 @@ void Credentials::Refuse(const std::string& token) {
   base::MutexLock lock(&mutex_);
   if (current_.token != token) return;
   if (!token.empty()) read_at_ = -absl::InfiniteDuration();
-  if (access_.exec.has_value() && run_at_ == absl::InfiniteFuture()) run_at_ = clock_.Now();
+  if (access_.exec.has_value()) run_at_ = std::min(run_at_, clock_.Now());
 }
 
 }  // namespace fairlead::kube

@@ -29,9 +29,10 @@ const HouseMap& Map() {
 bool IsStandardOrSystem(absl::string_view header) {
   static constexpr absl::string_view kFolders[] = {"sys/", "netinet/", "arpa/", "linux/", "net/"};
   static const auto& kFiles = *new std::set<absl::string_view>{
-      "dirent.h",  "errno.h", "fcntl.h",  "ifaddrs.h", "limits.h", "netdb.h",  "poll.h",
-      "pthread.h", "sched.h", "signal.h", "stdio.h",   "stdlib.h", "string.h", "time.h",
-      "unistd.h",  "pwd.h",   "grp.h",    "getopt.h",  "stdint.h", "stddef.h", "math.h"};
+      "dirent.h", "errno.h",   "fcntl.h",  "ifaddrs.h", "limits.h", "netdb.h",
+      "poll.h",   "pthread.h", "sched.h",  "signal.h",  "stdio.h",  "stdlib.h",
+      "string.h", "time.h",    "unistd.h", "pwd.h",     "grp.h",    "getopt.h",
+      "stdint.h", "stddef.h",  "math.h",   "spawn.h"};
   if (!absl::StrContains(header, '.') && !absl::StrContains(header, '/')) return true;  // <vector>
   return kFiles.contains(header) ||
          std::any_of(std::begin(kFolders), std::end(kFolders),
