@@ -33,9 +33,11 @@ constexpr absl::Duration kFirstReadingMax = absl::Seconds(10);
 constexpr absl::Duration kTakeOverMax = absl::Seconds(30);
 
 std::shared_ptr<const controller::ControlView> ViewOf(const Controller& controller,
-                                                      const AnnounceSetup& announce) {
+                                                      const AnnounceSetup& announce,
+                                                      const WebSetup& web) {
   auto view = std::make_shared<controller::ControlView>(*controller.View());
   announce.Show(view.get());
+  web.Show(view.get());
   return view;
 }
 
@@ -51,11 +53,13 @@ std::string MetricsText(const controller::ControlView& view, bool servers) {
 }
 
 admin::AdminBackend MakeBackend(Controller& controller, const dataplane::DataPlane& plane,
-                                AnnounceSetup& announce) {
+                                AnnounceSetup& announce, const WebSetup& web) {
   return {
-      .view = [&controller, &announce] { return ViewOf(controller, announce); },
-      .metrics = [&controller, &announce](
-                     bool servers) { return MetricsText(*ViewOf(controller, announce), servers); },
+      .view = [&controller, &announce, &web] { return ViewOf(controller, announce, web); },
+      .metrics =
+          [&controller, &announce, &web](bool servers) {
+            return MetricsText(*ViewOf(controller, announce, web), servers);
+          },
       .set_server_state =
           [&controller](const controller::SetServerState& command) {
             return controller.Execute(command);
@@ -117,6 +121,7 @@ Daemon::~Daemon() {
   relay_.Detach();
   source_.reset();
   if (controller_ != nullptr) controller_->Stop();
+  web_.End();
   base::MutexLock lock(&admin_mutex_);
   metrics_.reset();
   admin_.reset();
@@ -226,16 +231,17 @@ absl::Status Daemon::StartControl(std::vector<std::string> host_warnings) {
 
 absl::Status Daemon::StartAdmin() {
   base::MutexLock lock(&admin_mutex_);
-  auto admin =
-      admin::AdminServer::Create(node_.admin, MakeBackend(*controller_, *plane_, *announce_));
+  const admin::AdminBackend backend = MakeBackend(*controller_, *plane_, *announce_, web_);
+  auto admin = admin::AdminServer::Create(node_.admin, backend);
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
-  if (!options_.metrics.has_value()) return absl::OkStatus();
-  auto metrics = admin::AdminServer::Create(
-      *options_.metrics, MakeBackend(*controller_, *plane_, *announce_), admin::ApiScope::kMetrics);
-  if (!metrics.ok()) return metrics.status();
-  metrics_ = *std::move(metrics);
-  return absl::OkStatus();
+  if (options_.metrics.has_value()) {
+    auto metrics =
+        admin::AdminServer::Create(*options_.metrics, backend, admin::ApiScope::kMetrics);
+    if (!metrics.ok()) return metrics.status();
+    metrics_ = *std::move(metrics);
+  }
+  return web_.Begin(options_.web, node_.web, node_.state_directory, backend);
 }
 
 absl::Status Daemon::CommitTakeOver() {
@@ -273,6 +279,7 @@ void Daemon::OnReleased() {
   snat_->StopAccepting();
   dr_->Stop(absl::ZeroDuration());  // from now on the other process writes the maps
   announce_->End(ha::VipAnnouncer::Ending::kLeave);
+  web_.End();
   {
     base::MutexLock lock(&admin_mutex_);
     metrics_.reset();

@@ -17,6 +17,7 @@
 #include "cmd/fairlead/announce_setup.h"
 #include "cmd/fairlead/desired_state_relay.h"
 #include "cmd/fairlead/run_options.h"
+#include "cmd/fairlead/web_setup.h"
 #include "pkg/admin/server.h"
 #include "pkg/arp/arp_watch.h"
 #include "pkg/base/clock.h"
@@ -79,6 +80,7 @@ class Daemon {
   std::unique_ptr<resolver::NameResolver> resolver_;
   std::unique_ptr<arp::ArpWatch> arp_;
   std::unique_ptr<AnnounceSetup> announce_;
+  WebSetup web_{clock_};
   std::unique_ptr<source::ConfigSource> source_;
   base::Mutex admin_mutex_;
   std::unique_ptr<admin::AdminServer> admin_ ABSL_GUARDED_BY(admin_mutex_);

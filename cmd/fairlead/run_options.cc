@@ -28,6 +28,9 @@ constexpr FlagSpec kRunFlags[] = {
     {"admin", "ADDR:PORT", "admin API and metrics; default the Node object's or 127.0.0.1:9080"},
     {"metrics", "ADDR:PORT",
      "also serve /healthz, /readyz and /metrics there, and nothing else; default nowhere"},
+    kWebFlag,
+    kWebCertificateFlag,
+    kWebSetupCodeFlag,
     {"state-directory", "DIR",
      "what must survive a restart; default the Node object's or /var/lib/fairlead"},
     {"mode-allowed", "snat|snat,dr",
@@ -122,6 +125,9 @@ absl::StatusOr<RunOptions> DecodeRunOptions(const Flags& flags) {
                                                    "; the configuration is named by --config"));
   }
   if (const absl::Status status = DecodePlaces(flags, &options); !status.ok()) return status;
+  absl::StatusOr<WebOptions> web = DecodeWebOptions(flags);
+  if (!web.ok()) return web.status();
+  options.web = *std::move(web);
   const absl::StatusOr<LogOptions> log = DecodeLogOptions(flags);
   if (!log.ok()) return log.status();
   options.log_level = log->level;
@@ -159,7 +165,8 @@ DirectRefusal RefuseDirect(const RunOptions& options, const std::optional<doctor
 }
 
 NodeSettings SettleNode(const RunOptions& options, const std::optional<model::Node>& node) {
-  NodeSettings settings = {model::AdminHttpEndpoint(options.admin, node), kDefaultStateDirectory};
+  NodeSettings settings = {model::AdminHttpEndpoint(options.admin, node), kDefaultStateDirectory,
+                           SettleWeb(options.web, node)};
   if (node.has_value() && !node->state_directory.empty()) {
     settings.state_directory = node->state_directory;
   }

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cmd/fairlead/flags.h"
+#include "cmd/fairlead/web_setup.h"
 #include "pkg/base/log.h"
 #include "pkg/doctor/cloud.h"
 #include "pkg/model/node.h"
@@ -25,6 +26,7 @@ struct RunOptions {
   uint32_t sessions_max = 0;  // 0 = what the descriptor limit allows
   std::optional<net::Endpoint> admin;
   std::optional<net::Endpoint> metrics;  // absent: the admin API serves them alone
+  WebOptions web;
   std::optional<std::string> state_directory;
   std::string bpf_directory;       // absolute
   absl::Duration dr_lease;         // 0 = none
@@ -49,6 +51,7 @@ DirectRefusal RefuseDirect(const RunOptions& options, const std::optional<doctor
 struct NodeSettings {
   net::Endpoint admin;
   std::string state_directory;
+  WebPlace web{};
   std::string interface {};           // of VIPs that name none; "" = by subnet
   std::optional<model::Pair> pair{};  // absent: this host is alone
 };

@@ -125,11 +125,14 @@ ApiResponse SetServerState(const AdminBackend& backend, const ApiRequest& reques
   if (!vip) return ErrorResponse(400, "\"vip\" must be a VIP's name, or left out for all");
   const auto state = ParseState(state_word.value_or(""));
   if (!state) return ErrorResponse(400, "\"state\" must be Online, Drain or Halt");
+  if (!user) return ErrorResponse(400, "\"user\" must be a name, or left out");
+  const bool signed_in = !request.signed_in.empty();
   const auto result = backend.set_server_state({.vip = *vip,
                                                 .server = *server,
                                                 .state = *state,
                                                 .client = request.client,
-                                                .user = user.value_or("")});
+                                                .user = signed_in ? request.signed_in : *user,
+                                                .signed_in = signed_in});
   if (!result.ok()) return StatusResponse(result.status());
   return JsonResponse(CommandResultToJson(*result));
 }

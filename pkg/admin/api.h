@@ -29,6 +29,8 @@ struct ApiRequest {
   std::string content_type;
   std::string body;
   std::string client;  // who asks: "127.0.0.1:40312"
+  // The user of the web page who has signed in; "" = none. Then a body's "user" says nothing.
+  std::string signed_in{};
 };
 
 struct ApiResponse {

@@ -12,11 +12,6 @@ using controller::ServerView;
 using controller::VipView;
 using Json = nlohmann::json;
 
-Json TimeToJson(absl::Time time) {
-  if (time == absl::InfinitePast() || time == absl::InfiniteFuture()) return nullptr;
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
-}
-
 const char* EligibilityWord(model::Eligibility eligibility) {
   switch (eligibility) {
     case model::Eligibility::kAll:
@@ -162,51 +157,9 @@ Json AddressesToJson(const VipView& vip) {
   return addresses;
 }
 
-Json VipToJson(const VipView& vip) {
-  Json servers = Json::array();
-  for (const ServerView& server : vip.servers) servers.push_back(ServerToJson(server));
-  const Json connections =
-      ActiveToJson(vip.counters.counts_active, vip.counters.connections_active);
-  return {{"namespace", vip.name_space},
-          {"name", vip.name},
-          {"addresses", AddressesToJson(vip)},
-          {"ports", vip.ports},
-          {"protocol", vip.protocol},
-          {"mode", vip.mode},
-          {"scheduler", vip.scheduler},
-          {"persistence", vip.persistence},
-          {"healthCheck", vip.health_check},
-          {"location", vip.location},
-          {"enabled", vip.enabled},
-          {"stale", vip.stale},
-          {"problem", vip.problem},
-          {"arpProblem", vip.arp_problem},
-          {"maxConnections", vip.connections_max},
-          {"connections", connections},
-          {"connectionsTotal", vip.counters.connections_total},
-          {"connectionsPerSecond", vip.rate.connections_per_second},
-          {"bytesFromClientPerSecond", vip.rate.bytes_from_client_per_second},
-          {"bytesToClientPerSecond", vip.rate.bytes_to_client_per_second},
-          {"queue", vip.counters.queue_length},
-          {"retriesTotal", vip.counters.retries_total},
-          {"fallbackTotal", vip.counters.fallback_total},
-          {"fallbackProblem", vip.counters.fallback_problem},
-          {"clientResetsTotal", vip.counters.client_resets_total},
-          {"rejections", RejectionsToJson(vip)},
-          {"portCounters", PortsToJson(vip)},
-          {"servers", std::move(servers)}};
-}
-
 Json FindingList(const ControlView& view) {
   Json findings = Json::array();
-  for (const model::Finding& finding : view.findings) {
-    findings.push_back(
-        {{"severity", finding.severity == model::Severity::kError ? "error" : "warning"},
-         {"object", finding.object},
-         {"location", finding.location.ToString()},
-         {"field", finding.field},
-         {"message", finding.message}});
-  }
+  for (const model::Finding& finding : view.findings) findings.push_back(FindingToJson(finding));
   return findings;
 }
 
@@ -270,17 +223,67 @@ Json PairToJson(const ControlView& view) {
 
 Json EventsToJson(const ControlView& view) {
   Json events = Json::array();
-  for (const controller::EventView& event : view.events) {
-    events.push_back({{"time", TimeToJson(event.time)},
-                      {"level", event.level},
-                      {"message", event.message},
-                      {"object", event.object},
-                      {"reason", event.reason}});
-  }
+  for (const controller::EventView& event : view.events) events.push_back(EventToJson(event));
   return events;
 }
 
 }  // namespace
+
+Json TimeToJson(absl::Time time) {
+  if (time == absl::InfinitePast() || time == absl::InfiniteFuture()) return nullptr;
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
+}
+
+Json FindingToJson(const model::Finding& finding) {
+  return {{"severity", finding.severity == model::Severity::kError ? "error" : "warning"},
+          {"object", finding.object},
+          {"location", finding.location.ToString()},
+          {"field", finding.field},
+          {"message", finding.message}};
+}
+
+Json EventToJson(const controller::EventView& event) {
+  return {{"time", TimeToJson(event.time)},
+          {"level", event.level},
+          {"message", event.message},
+          {"object", event.object},
+          {"reason", event.reason}};
+}
+
+Json VipToJson(const VipView& vip) {
+  Json servers = Json::array();
+  for (const ServerView& server : vip.servers) servers.push_back(ServerToJson(server));
+  const Json connections =
+      ActiveToJson(vip.counters.counts_active, vip.counters.connections_active);
+  return {{"namespace", vip.name_space},
+          {"name", vip.name},
+          {"addresses", AddressesToJson(vip)},
+          {"ports", vip.ports},
+          {"protocol", vip.protocol},
+          {"mode", vip.mode},
+          {"scheduler", vip.scheduler},
+          {"persistence", vip.persistence},
+          {"healthCheck", vip.health_check},
+          {"location", vip.location},
+          {"enabled", vip.enabled},
+          {"stale", vip.stale},
+          {"problem", vip.problem},
+          {"arpProblem", vip.arp_problem},
+          {"maxConnections", vip.connections_max},
+          {"connections", connections},
+          {"connectionsTotal", vip.counters.connections_total},
+          {"connectionsPerSecond", vip.rate.connections_per_second},
+          {"bytesFromClientPerSecond", vip.rate.bytes_from_client_per_second},
+          {"bytesToClientPerSecond", vip.rate.bytes_to_client_per_second},
+          {"queue", vip.counters.queue_length},
+          {"retriesTotal", vip.counters.retries_total},
+          {"fallbackTotal", vip.counters.fallback_total},
+          {"fallbackProblem", vip.counters.fallback_problem},
+          {"clientResetsTotal", vip.counters.client_resets_total},
+          {"rejections", RejectionsToJson(vip)},
+          {"portCounters", PortsToJson(vip)},
+          {"servers", std::move(servers)}};
+}
 
 Json ViewToJson(const ControlView& view, const std::string& version, const std::string& revision) {
   Json vips = Json::array();

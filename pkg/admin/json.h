@@ -12,6 +12,12 @@ namespace fairlead::admin {
 
 nlohmann::json ViewToJson(const controller::ControlView& view, const std::string& version,
                           const std::string& revision);
+// An element of its "vips", "findings", "events".
+nlohmann::json VipToJson(const controller::VipView& vip);
+nlohmann::json FindingToJson(const model::Finding& finding);
+nlohmann::json EventToJson(const controller::EventView& event);
+// RFC 3339 in UTC; null for an infinite time.
+nlohmann::json TimeToJson(absl::Time time);
 nlohmann::json FindingsToJson(const controller::ControlView& view);
 nlohmann::json ExplanationToJson(const controller::ExplanationView& explanation);
 nlohmann::json CommandResultToJson(const controller::SetServerStateResult& result);

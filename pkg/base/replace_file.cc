@@ -27,9 +27,9 @@ absl::Status WriteAll(int fd, absl::string_view text, const std::string& path) {
 
 }  // namespace
 
-absl::Status ReplaceFile(const std::string& path, const std::string& text) {
+absl::Status ReplaceFile(const std::string& path, const std::string& text, int mode) {
   const std::string temporary = path + ".new";
-  const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+  const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
   if (!fd.valid()) return LastErrnoStatus(absl::StrCat("open ", temporary));
   absl::Status status = WriteAll(fd.get(), text, temporary);
   if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {

@@ -20,6 +20,7 @@ struct SetServerState {
   // network), and the user that it names ("" = none; nothing proves it).
   std::string client{};
   std::string user{};
+  bool signed_in = false;  // the user is the web page's, by password
 };
 
 // One (VIP, server) that the command was about.

@@ -93,7 +93,7 @@ Event FindingEvent(const model::Finding& finding) {
 bool SameNode(const std::optional<model::Node>& before, const std::optional<model::Node>& after) {
   if (before.has_value() != after.has_value()) return false;
   return !before.has_value() ||
-         (before->admin_http == after->admin_http &&
+         (before->admin_http == after->admin_http && before->admin_https == after->admin_https &&
           before->state_directory == after->state_directory &&
           before->interface == after->interface && before->pair == after->pair);
 }

@@ -12,9 +12,14 @@
 namespace fairlead::controller {
 namespace {
 
-// "the admin API's client 127.0.0.1:40312 (user root, as it says)".
+// "the admin API's client 127.0.0.1:40312 (user root, as it says)", or "user admin of the web page
+// (10.0.0.9:40312)".
 std::string RequesterText(const SetServerState& command) {
   constexpr size_t kUserBytesMax = 64;
+  if (command.signed_in) {
+    return absl::StrCat("user ", model::Printable(command.user, kUserBytesMax),
+                        " of the web page (", command.client, ")");
+  }
   std::string text = command.client.empty()
                          ? "an operator on this node"
                          : absl::StrCat("the admin API's client ", command.client);

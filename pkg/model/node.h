@@ -38,6 +38,7 @@ struct Node {
   SourceLocation location;
   std::string interface;                              // of VIPs that name none; empty: by subnet
   std::optional<net::Endpoint> admin_http;            // default 127.0.0.1:9080
+  std::optional<net::Endpoint> admin_https;           // the web page; default 0.0.0.0:9443
   std::optional<Pair> pair;                           // absent: this host is alone
   std::string state_directory = "/var/lib/fairlead";  // absolute path
   friend bool operator==(const Node&, const Node&) = default;

@@ -256,6 +256,15 @@ void CheckNumbers(const Vip& vip, FindingCollector& findings) {
   CheckLimits(vip.slow_start, kSlowStartLimits, "spec.slowStartSeconds", findings);
 }
 
+void CheckListener(const std::optional<net::Endpoint>& listener, const char* field,
+                   FindingCollector& findings) {
+  if (!listener.has_value()) return;
+  if (listener->address.is_multicast()) {
+    findings.Error(field, absl::StrCat(listener->address.ToString(), " is a multicast address"));
+  }
+  CheckLimits(listener->port, kPortLimits, field, findings);
+}
+
 }  // namespace
 
 std::string AddressProblem(const net::IpAddress& address) {
@@ -331,13 +340,8 @@ std::vector<Finding> Validate(const Node& node) {
   CheckIdentity(node.id, findings);
   findings.ErrorIf(InterfaceProblem(node.interface), "spec.interface");
   if (node.pair.has_value()) CheckPair(node, findings);
-  if (node.admin_http.has_value()) {
-    if (node.admin_http->address.is_multicast()) {
-      findings.Error("spec.admin.http",
-                     absl::StrCat(node.admin_http->address.ToString(), " is a multicast address"));
-    }
-    CheckLimits(node.admin_http->port, kPortLimits, "spec.admin.http", findings);
-  }
+  CheckListener(node.admin_http, "spec.admin.http", findings);
+  CheckListener(node.admin_https, "spec.admin.https", findings);
   const std::string& directory = node.state_directory;
   if (directory.empty() || directory.front() != '/' ||
       std::any_of(directory.begin(), directory.end(),

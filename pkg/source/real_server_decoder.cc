@@ -44,19 +44,24 @@ void DecodePair(const MapReader& spec, model::Node* node) {
   reader.ReadEnum<Pair::Checksum>("ipv4Checksum", kChecksums, &pair.checksum);
 }
 
+void DecodeEndpoint(const MapReader& reader, absl::string_view field,
+                    std::optional<net::Endpoint>* value) {
+  std::string text;
+  if (!reader.ReadString(field, &text)) return;
+  const absl::StatusOr<net::Endpoint> endpoint = net::Endpoint::Parse(text);
+  if (endpoint.ok()) {
+    *value = *endpoint;
+  } else {
+    reader.Error(field, std::string(endpoint.status().message()));
+  }
+}
+
 void DecodeAdmin(const MapReader& spec, model::Node* node) {
   const YamlNode* admin = spec.Find("admin");
   if (admin == nullptr) return;
   const MapReader reader(spec.context(), *admin, spec.PathOf("admin"), kAdminFields);
-  reader.RefuseUnsupported("https", "the HTTPS web page; remove this field");
-  std::string text;
-  if (!reader.ReadString("http", &text)) return;
-  const absl::StatusOr<net::Endpoint> endpoint = net::Endpoint::Parse(text);
-  if (endpoint.ok()) {
-    node->admin_http = *endpoint;
-  } else {
-    reader.Error("http", std::string(endpoint.status().message()));
-  }
+  DecodeEndpoint(reader, "http", &node->admin_http);
+  DecodeEndpoint(reader, "https", &node->admin_https);
 }
 
 }  // namespace

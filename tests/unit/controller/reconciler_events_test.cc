@@ -43,6 +43,20 @@ TEST_F(ReconcilerEventsTest, AStateSetByAClientSaysWho) {
             "Online -> Drain by the admin API's client 127.0.0.1:40312 (user root\\n, as it says)");
 }
 
+TEST_F(ReconcilerEventsTest, AStateSetByAUserOfTheWebPageSaysWho) {
+  Apply();
+  const auto result = reconciler_->SetState({.vip = "web",
+                                             .server = "srv-1",
+                                             .state = AdminState::kDrain,
+                                             .client = "10.0.0.9:40312",
+                                             .user = "admin",
+                                             .signed_in = true});
+  ASSERT_TRUE(result.ok());
+  reconciler_->Turn();
+  EXPECT_EQ(ReasonOf("real server's state was changed"),
+            "Online -> Drain by user admin of the web page (10.0.0.9:40312)");
+}
+
 TEST_F(ReconcilerEventsTest, AStateOfTheManifestSaysSo) {
   Apply();
   desired_.vips[0].inline_servers[0].spec.state = AdminState::kHalt;

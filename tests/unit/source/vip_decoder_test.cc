@@ -414,11 +414,13 @@ TEST(RealServerDecoderTest, NeedsASpec) {
 }
 
 TEST(NodeDecoderTest, ReadsAdminAndStateDirectory) {
-  const DecodeResult result = DecodeManifests(
-      Header("Node", "lb1") + "spec: {admin: {http: \"[::1]:9080\"}, stateDirectory: /srv/f}\n",
-      "t.yaml");
+  const DecodeResult result = DecodeManifests(Header("Node", "lb1") +
+                                                  "spec: {admin: {http: \"[::1]:9080\", https: "
+                                                  "\"10.0.0.1:443\"}, stateDirectory: /srv/f}\n",
+                                              "t.yaml");
   ASSERT_THAT(LinesOf(result.findings), IsEmpty());
   EXPECT_EQ(result.nodes.at(0).admin_http->ToString(), "[::1]:9080");
+  EXPECT_EQ(result.nodes.at(0).admin_https->ToString(), "10.0.0.1:443");
   EXPECT_EQ(result.nodes.at(0).state_directory, "/srv/f");
 }
 
@@ -453,14 +455,7 @@ TEST(NodeDecoderTest, ReadsThePair) {
               ElementsAre(HasSubstr("spec.pair.vrid: unknown field")));
 }
 
-TEST(NodeDecoderTest, RefusesLaterFeatures) {
-  for (const char* spec : {"admin: {https: \"x\"}"}) {
-    EXPECT_THAT(
-        LinesOf(DecodeManifests(absl::StrCat(Header("Node", "a"), "spec: {", spec, "}\n"), "t")
-                    .findings),
-        ElementsAre(HasSubstr("not supported yet in this version")))
-        << spec;
-  }
+TEST(NodeDecoderTest, ListenersAreAddressAndPort) {
   EXPECT_THAT(LinesOf(DecodeManifests(
                           Header("Node", "a") + "spec: {admin: {http: \"localhost:80\"}}\n", "t")
                           .findings),

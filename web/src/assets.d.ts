@@ -1,0 +1,2 @@
+// What the bundler takes out of the script.
+declare module '*.css';
