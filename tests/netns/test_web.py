@@ -154,6 +154,15 @@ class PageTest(WebCase):
     def test_8_it_fits_a_phone(self):
         self.assertEqual(self.browse("looks")["overflow"], 0)
 
+    def test_8_nothing_is_inaccessible(self):
+        self.nginx["srv2"].stop()  # every colour is on the page
+        self.fairlead.wait_health("Down", ("srv2",), vip_name="dispatcher")
+        try:
+            for place, faults in self.browse("accessible").items():
+                self.assertEqual(faults, [], place)
+        finally:
+            self.nginx["srv2"].start()
+
     def test_9_a_viewer_sees_and_changes_nothing(self):
         self.assertEqual(self.browse("viewer")["buttons"], 0)
 

@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
 // What an operator does with the page. Each gets {page, context, given, shot} and returns what it
 // saw; a thing that does not come in time is an error.
 
@@ -182,6 +185,39 @@ export async function viewer({ page, given, shot }) {
   await page.getByRole('row').nth(2).waitFor();
   const buttons = await page.locator('.row .actions button').count();
   return { buttons };
+}
+
+// What the rules of accessibility (WCAG 2.2 A and AA, by axe) find fault with.
+async function faultsOf(page) {
+  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8'));
+  return page.evaluate(async () => {
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+    const found = await window.axe.run(document, { runOnly: tags });
+    if (found.passes.length < 10) throw new Error(`axe looked at ${found.passes.length} rules only`);
+    return found.violations.flatMap((rule) =>
+      rule.nodes.map((node) => `${rule.id}: ${node.target.join(' ')}: ${node.failureSummary}`),
+    );
+  });
+}
+
+export async function accessible({ page, given }) {
+  await open(page, given);
+  await page.getByRole('row').nth(2).waitFor();
+  const faults = {};
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    await page.waitForTimeout(300);  // rows fade to their colour
+    faults[colorScheme] = await faultsOf(page);
+  }
+  await page.getByRole('button', { name: 'admin' }).click();
+  await page.getByRole('dialog').waitFor();
+  faults.dialog = await faultsOf(page);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('g');
+  await page.keyboard.press('e');
+  await page.getByRole('heading', { name: 'Events', exact: true }).waitFor();
+  faults.events = await faultsOf(page);
+  return faults;
 }
 
 // Several colours and sizes of the same page.

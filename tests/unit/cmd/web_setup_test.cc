@@ -1,0 +1,47 @@
+#include "cmd/fairlead/web_setup.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace fairlead::cmd {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr FlagSpec kFlags[] = {kWebFlag, kWebCertificateFlag, kWebSetupCodeFlag};
+
+absl::StatusOr<WebOptions> Decode(const std::vector<std::string>& arguments) {
+  const auto flags = Flags::Parse(kFlags, arguments);
+  if (!flags.ok()) return flags.status();
+  return DecodeWebOptions(*flags);
+}
+
+model::Node NodeWithPage() {
+  model::Node node;
+  node.admin_https = *net::Endpoint::Parse("10.0.0.1:443");
+  return node;
+}
+
+TEST(WebSetupTest, TheFlagWinsOverTheNodeWhichWinsOverTheDefault) {
+  const WebOptions none = *Decode({});
+  EXPECT_EQ(SettleWeb(none, std::nullopt).bind->ToString(), "0.0.0.0:9443");
+  EXPECT_FALSE(SettleWeb(none, std::nullopt).asked_for);
+  EXPECT_EQ(SettleWeb(none, NodeWithPage()).bind->ToString(), "10.0.0.1:443");
+  EXPECT_TRUE(SettleWeb(none, NodeWithPage()).asked_for);
+  const WebOptions flag = *Decode({"--web", "[::1]:8443"});
+  EXPECT_EQ(SettleWeb(flag, NodeWithPage()).bind->ToString(), "[::1]:8443");
+  EXPECT_TRUE(SettleWeb(flag, NodeWithPage()).asked_for);
+}
+
+TEST(WebSetupTest, NoneIsNone) {
+  EXPECT_EQ(SettleWeb(*Decode({"--web", "none"}), NodeWithPage()).bind, std::nullopt);
+}
+
+TEST(WebSetupTest, OtherAddressesAreRefusedByName) {
+  for (const char* text : {"", "9443", "localhost:9443", "0.0.0.0:0", "no"}) {
+    EXPECT_THAT(Decode({"--web", text}).status().message(), HasSubstr("--web")) << text;
+  }
+}
+
+}  // namespace
+}  // namespace fairlead::cmd
