@@ -69,7 +69,8 @@ std::vector<ha::WantedAddress> WantedAddresses(const model::DesiredState& desire
                                                const std::string& interface) {
   std::vector<ha::WantedAddress> wanted;
   for (const model::Vip& vip : desired.vips) {
-    if (!vip.enabled || vip.advertise.type != model::Advertise::Type::kL2) continue;
+    if (!vip.enabled || vip.elsewhere || vip.advertise.type != model::Advertise::Type::kL2)
+      continue;
     for (const net::IpAddress& address : vip.addresses) {
       wanted.push_back(
           {.address = address,

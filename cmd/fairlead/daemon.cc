@@ -96,10 +96,13 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const RunOptions& options,
   }
   Controller* controller = daemon->controller_.get();
   AnnounceSetup* announce = daemon->announce_.get();
-  daemon->relay_.Attach([controller, announce](auto snapshot) {
-    announce->SetDesired(*snapshot);
+  // Of several nodes of a cluster nobody has been chosen to bring an address up.
+  const bool alone = !options.cluster.has_value();
+  daemon->relay_.Attach([controller, announce, alone](auto snapshot) {
+    if (alone) announce->SetDesired(*snapshot);
     controller->PostDesired(snapshot);
   });
+  if (absl::Status status = daemon->StartCluster(); !status.ok()) return status;
   if (daemon->takeover_ != nullptr) {
     if (absl::Status status = daemon->CommitTakeOver(); !status.ok()) return status;
     if (absl::Status status = daemon->StartAdmin(); !status.ok()) return status;
@@ -120,6 +123,7 @@ Daemon::~Daemon() {
   handover_.reset();
   relay_.Detach();
   source_.reset();
+  cluster_.reset();
   if (controller_ != nullptr) controller_->Stop();
   web_.End();
   base::MutexLock lock(&admin_mutex_);
@@ -132,6 +136,10 @@ Daemon::~Daemon() {
 }
 
 absl::Status Daemon::ReadNode() {
+  if (options_.cluster.has_value()) {
+    node_ = SettleNode(options_, std::nullopt);
+    return absl::OkStatus();
+  }
   source::FileSourceOptions source_options;
   source_options.admin = options_.admin;
   absl::StatusOr<std::unique_ptr<source::FileSource>> source =
@@ -244,6 +252,18 @@ absl::Status Daemon::StartAdmin() {
   return web_.Begin(options_.web, node_.web, node_.state_directory, backend);
 }
 
+absl::Status Daemon::StartCluster() {
+  if (!options_.cluster.has_value()) return absl::OkStatus();
+  auto cluster =
+      ClusterNode::Start(*options_.cluster, node_.admin, node_.state_directory, clock_,
+                         *controller_, [this](std::shared_ptr<const model::DesiredState> desired) {
+                           relay_.Post(std::move(desired));
+                         });
+  if (!cluster.ok()) return cluster.status();
+  cluster_ = *std::move(cluster);
+  return absl::OkStatus();
+}
+
 absl::Status Daemon::CommitTakeOver() {
   const absl::Duration deadline = clock_.Monotonic() + kTakeOverMax;
   // The old process lets go only when the new one serves: every shard has the first plan.
@@ -279,6 +299,7 @@ void Daemon::OnReleased() {
   snat_->StopAccepting();
   dr_->Stop(absl::ZeroDuration());  // from now on the other process writes the maps
   announce_->End(ha::VipAnnouncer::Ending::kLeave);
+  if (cluster_ != nullptr) cluster_->Leave();
   web_.End();
   {
     base::MutexLock lock(&admin_mutex_);
@@ -291,13 +312,14 @@ void Daemon::OnReleased() {
 
 void Daemon::LogStart() const {
   const dataplane::PlaneObservation plane = plane_->Observe();
-  base::LogInfo("fairlead is running", {{"version", Version()},
-                                        {"engine", plane.engine},
-                                        {"shards", absl::StrCat(plane.shards)},
-                                        {"sessions_max", absl::StrCat(plane.sessions_max)},
-                                        {"admin", node_.admin.ToString()},
-                                        {"config", options_.config_path},
-                                        {"state_directory", node_.state_directory}});
+  base::LogInfo("fairlead is running",
+                {{"version", Version()},
+                 {"engine", plane.engine},
+                 {"shards", absl::StrCat(plane.shards)},
+                 {"sessions_max", absl::StrCat(plane.sessions_max)},
+                 {"admin", node_.admin.ToString()},
+                 {"config", cluster_ != nullptr ? cluster_->description() : options_.config_path},
+                 {"state_directory", node_.state_directory}});
   if (!plane.engine_reason.empty()) {
     base::LogWarning("io_uring is not used", {{"reason", plane.engine_reason}});
   }
@@ -306,6 +328,7 @@ void Daemon::LogStart() const {
 void Daemon::BeginStop() {
   relay_.Detach();
   source_.reset();
+  if (cluster_ != nullptr) cluster_->BeginStop();
   controller_->BeginStop();
   announce_->BeginStop();
 }

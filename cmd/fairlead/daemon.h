@@ -1,6 +1,7 @@
 // Daemon: everything that `fairlead run` owns, built in order and taken down in reverse.
 //
-//   FileSource -> DesiredStateRelay -> Controller -> SplitDataPlane -> SnatDataPlane, DrDataPlane
+//   FileSource or ClusterNode -> DesiredStateRelay -> Controller -> SplitDataPlane ->
+//   SnatDataPlane, DrDataPlane
 //      HealthMonitor, NameResolver, ArpWatch <-> Controller <- AdminServer
 //                     '------> AnnounceSetup -> VipAnnouncer
 //
@@ -15,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cmd/fairlead/announce_setup.h"
+#include "cmd/fairlead/cluster_node.h"
 #include "cmd/fairlead/desired_state_relay.h"
 #include "cmd/fairlead/run_options.h"
 #include "cmd/fairlead/web_setup.h"
@@ -59,6 +61,7 @@ class Daemon {
   absl::Status StartPlane();
   absl::Status StartControl(std::vector<std::string> host_warnings);
   absl::Status StartAdmin();
+  absl::Status StartCluster();
   absl::Status CommitTakeOver();
   void StartHandover();
   void OnReleased();
@@ -81,7 +84,8 @@ class Daemon {
   std::unique_ptr<arp::ArpWatch> arp_;
   std::unique_ptr<AnnounceSetup> announce_;
   WebSetup web_{clock_};
-  std::unique_ptr<source::ConfigSource> source_;
+  std::unique_ptr<source::ConfigSource> source_;  // files
+  std::unique_ptr<ClusterNode> cluster_;          // or a cluster
   base::Mutex admin_mutex_;
   std::unique_ptr<admin::AdminServer> admin_ ABSL_GUARDED_BY(admin_mutex_);
   std::unique_ptr<admin::AdminServer> metrics_ ABSL_GUARDED_BY(admin_mutex_);  // --metrics

@@ -22,6 +22,12 @@ constexpr int64_t kGraceSecondsMax = 7 * 24 * 3600;
 
 constexpr FlagSpec kRunFlags[] = {
     {"config", "PATH", "manifest file, or directory of manifests; edits are applied live"},
+    kRunInClusterFlag,
+    kRunKubeconfigFlag,
+    kRunContextFlag,
+    kNodeNameFlag,
+    kWatchedNamespaceFlag,
+    kVipModesFlag,
     {"io-engine", "auto|io_uring|epoll", "how bytes are moved; default auto"},
     {"shards", "N", "threads that serve clients; default one per CPU"},
     {"sessions-max", "N", "connections at a time; default what the descriptor limit allows"},
@@ -44,8 +50,6 @@ constexpr FlagSpec kRunFlags[] = {
     {"shutdown-grace", "SECONDS", "time for connections to end after SIGTERM; default 30"},
     kLogFormatFlag,
     kLogLevelFlag,
-    {"kubeconfig", "PATH", "configuration from Kubernetes", /*later=*/true},
-    {"in-cluster", "", "configuration from Kubernetes", /*later=*/true},
 };
 
 absl::Status DecodeModes(const Flags& flags, RunOptions* options) {
@@ -64,9 +68,17 @@ absl::Status DecodeModes(const Flags& flags, RunOptions* options) {
 
 absl::Status DecodePlaces(const Flags& flags, RunOptions* options) {
   options->config_path = flags.Get("config");
-  if (options->config_path.empty()) {
+  auto cluster = DecodeClusterOptions(flags);
+  if (!cluster.ok()) return cluster.status();
+  options->cluster = *std::move(cluster);
+  if (options->config_path.empty() && !options->cluster.has_value()) {
     return absl::InvalidArgumentError(
-        "--config PATH is missing: name a manifest file or a directory of manifests");
+        "--config PATH is missing: name a manifest file or a directory of manifests; in a "
+        "Kubernetes cluster use --in-cluster or --kubeconfig PATH");
+  }
+  if (!options->config_path.empty() && options->cluster.has_value()) {
+    return absl::InvalidArgumentError(
+        "--config excludes --in-cluster and --kubeconfig: the configuration has one source");
   }
   if (flags.Has("admin")) {
     auto admin = ParseAdminAddress(flags.Get("admin"));
@@ -114,7 +126,7 @@ absl::Status DecodeLease(const Flags& flags, RunOptions* options) {
 
 }  // namespace
 
-const CommandSpec kRunCommand = {"run", "--config PATH [flags]",
+const CommandSpec kRunCommand = {"run", "--config PATH | --in-cluster | --kubeconfig PATH [flags]",
                                  "Serves the VIPs of the configuration until SIGTERM.", kRunFlags};
 
 absl::StatusOr<RunOptions> DecodeRunOptions(const Flags& flags) {

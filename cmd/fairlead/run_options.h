@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "cmd/fairlead/cluster_options.h"
 #include "cmd/fairlead/flags.h"
 #include "cmd/fairlead/web_setup.h"
 #include "pkg/base/log.h"
@@ -20,7 +21,8 @@ namespace fairlead::cmd {
 extern const CommandSpec kRunCommand;
 
 struct RunOptions {
-  std::string config_path;
+  std::string config_path;                // "" with `cluster`
+  std::optional<ClusterOptions> cluster;  // the configuration is that of a Kubernetes cluster
   uring::Engine engine = uring::Engine::kAuto;
   int shards = 0;             // 0 = one per CPU
   uint32_t sessions_max = 0;  // 0 = what the descriptor limit allows

@@ -59,14 +59,16 @@ std::vector<std::string> ReasonsNotReady(const ControlView& view) {
 ApiResponse Ready(const AdminBackend& backend) {
   const auto view = backend.view();
   const std::vector<std::string> reasons = ReasonsNotReady(*view);
-  return JsonResponse({{"ready", reasons.empty()},
-                       {"phase", controller::PhaseName(view->phase)},
-                       {"engine", view->plane.engine},
-                       {"engineReason", view->plane.engine_reason},
-                       {"planRevision", view->plan_revision},
-                       {"appliedRevision", view->plane.applied_revision},
-                       {"reasons", reasons}},
-                      reasons.empty() ? 200 : 503);
+  return JsonResponse(
+      {{"ready", reasons.empty()},
+       {"phase", controller::PhaseName(view->phase)},
+       {"engine", view->plane.engine},
+       {"engineReason", view->plane.engine_reason},
+       {"planRevision", view->plan_revision},
+       {"appliedRevision", view->plane.applied_revision},
+       {"configProblem", view->config_health.has_value() ? view->config_health->problem : ""},
+       {"reasons", reasons}},
+      reasons.empty() ? 200 : 503);
 }
 
 std::string QueryValue(const ApiRequest& request, const std::string& name) {

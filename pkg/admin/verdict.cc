@@ -101,6 +101,7 @@ Verdict JudgeServer(const json& server) {
 }
 
 Verdict JudgeVip(const json& vip) {
+  if (FlagOf(vip, "elsewhere")) return {Rank::kFine, "Elsewhere", TextOf(vip, "problem")};
   if (!FlagOf(vip, "enabled")) return {Rank::kFine, "Disabled", TextOf(vip, "problem")};
   if (const std::string problem = TextOf(vip, "problem"); !problem.empty()) {
     return {Rank::kBad, "NOT SERVED", problem};

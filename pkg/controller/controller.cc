@@ -45,6 +45,8 @@ void Controller::PostDesired(std::shared_ptr<const model::DesiredState> desired)
   PostSurely(std::move(desired));
 }
 
+void Controller::PostSourceHealth(const source::SourceHealth& health) { PostSurely(health); }
+
 void Controller::PostHealth(const health::HealthReport& report) {
   // A full mailbox loses the report; the next tick reads it from the monitor's snapshot.
   (void)mailbox_->TryPost(report);
@@ -105,6 +107,8 @@ Controller::Flow Controller::HandleEvents() {
   for (ControlEvent& event : mailbox_->Drain()) {
     if (auto* desired = std::get_if<std::shared_ptr<const model::DesiredState>>(&event)) {
       reconciler_->SetDesired(std::move(*desired));
+    } else if (auto* source = std::get_if<source::SourceHealth>(&event)) {
+      reconciler_->SetSourceHealth(*source);
     } else if (auto* report = std::get_if<health::HealthReport>(&event)) {
       reconciler_->SetHealth(*report);
     } else if (auto* answer = std::get_if<resolver::Answer>(&event)) {

@@ -27,6 +27,7 @@
 #include "pkg/health/health_monitor.h"
 #include "pkg/model/desired_state.h"
 #include "pkg/resolver/name_resolver.h"
+#include "pkg/source/config_source.h"
 
 namespace fairlead::controller {
 
@@ -50,6 +51,7 @@ class Controller {
 
   // The following are thread-safe.
   void PostDesired(std::shared_ptr<const model::DesiredState> desired);
+  void PostSourceHealth(const source::SourceHealth& health);
   void PostHealth(const health::HealthReport& report);
   void PostAnswer(const resolver::Answer& answer);
   void PostRound(const arp::Round& round);
@@ -69,9 +71,10 @@ class Controller {
   };
   struct BeginStopRequest {};
   struct StopRequest {};
-  using ControlEvent = std::variant<std::shared_ptr<const model::DesiredState>,
-                                    health::HealthReport, resolver::Answer, arp::Round,
-                                    std::shared_ptr<PendingCommand>, BeginStopRequest, StopRequest>;
+  using ControlEvent =
+      std::variant<std::shared_ptr<const model::DesiredState>, source::SourceHealth,
+                   health::HealthReport, resolver::Answer, arp::Round,
+                   std::shared_ptr<PendingCommand>, BeginStopRequest, StopRequest>;
   enum class Flow { kContinue, kStop };
 
   // Health flips of every port of every server of a big site in one go.

@@ -46,11 +46,15 @@ void EventLog::Record(const Event& event) {
   }
   if (event.audience != Event::Audience::kListOnly) WriteLine(event);
   if (event.audience == Event::Audience::kLogOnly) return;
-  recent_.push_back({.time = clock_.Now(),
+  recent_.push_back({.number = ++recorded_total_,
+                     .time = clock_.Now(),
                      .level = LevelWord(event.level),
                      .message = std::string(event.message),
                      .object = object,
-                     .reason = event.reason});
+                     .reason = event.reason,
+                     .kind = event.kind,
+                     .subject = event.subject,
+                     .server = event.server});
   if (recent_.size() > kEventsKept) recent_.pop_front();
 }
 

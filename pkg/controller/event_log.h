@@ -66,6 +66,7 @@ class EventLog {
   const base::Clock& clock_;
   std::map<std::string, Window> windows_;
   std::deque<EventView> recent_;
+  uint64_t recorded_total_ = 0;  // in `recent_`, ever
   uint64_t suppressed_total_ = 0;
 };
 

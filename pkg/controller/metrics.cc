@@ -330,6 +330,12 @@ void WriteConfig(const ControlView& view, MetricsWriter* writer) {
   Gauge("fairlead_config_stale_objects",
         "Objects whose last good version is in force because their text is rejected.",
         view.stale_objects.size(), writer);
+  if (view.config_health.has_value()) {
+    Gauge("fairlead_config_source_stale",
+          "1 while the API server is not followed, so that edits take no effect; what is in force "
+          "stays.",
+          view.config_health->problem.empty() ? 0 : 1, writer);
+  }
   Counter("fairlead_config_changes_total", "Readings of the configuration that differed.",
           view.config_readings_total, writer);
   if (view.config_readings_total == 0) return;
@@ -412,7 +418,10 @@ void WriteServers(const ControlView& view, MetricsWriter* writer) {
 
 }  // namespace
 
-void WriteMetrics(const ControlView& view, MetricsDetail detail, MetricsWriter* writer) {
+void WriteMetrics(const ControlView& whole, MetricsDetail detail, MetricsWriter* writer) {
+  // Another daemon has the figures of its VIPs.
+  ControlView view = whole;
+  std::erase_if(view.vips, [](const VipView& vip) { return vip.elsewhere; });
   for (const VipFamily& family : kVipFamilies) {
     writer->Family(family.name, family.type, family.help);
     for (const VipView& vip : view.vips) {

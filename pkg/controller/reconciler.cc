@@ -332,6 +332,7 @@ void Reconciler::Publish() {
   view->published = clock_.Now();
   view->config_changed = config_changed_;
   view->config_readings_total = config_readings_total_;
+  view->config_health = source_health_;
   view->plan_revision = plan_ == nullptr ? 0 : plan_->revision;
   view->vips = BuildVipViews({.desired = desired_.get(),
                               .servers = servers_.get(),
@@ -350,6 +351,8 @@ void Reconciler::Publish() {
   }
   view->warnings = options_.host_warnings;
   if (!state_warning_.empty()) view->warnings.push_back(state_warning_);
+  const std::string stale = source_health_.has_value() ? StaleText(*source_health_) : "";
+  if (!stale.empty()) view->warnings.push_back(stale);
   if (desired_ != nullptr) arp_claims_.Show(*desired_, records_.records(), view.get());
   view->events = events_.Recent();
   base::MutexLock lock(&view_mutex_);

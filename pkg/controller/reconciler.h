@@ -14,6 +14,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@
 #include "pkg/dataplane/plan_builder.h"
 #include "pkg/health/health_monitor.h"
 #include "pkg/resolver/name_resolver.h"
+#include "pkg/source/config_source.h"
 
 namespace fairlead::controller {
 
@@ -63,6 +65,11 @@ class Reconciler {
   // Reads the overrides of the last run; once, before anything else.
   void Restore();
   void SetDesired(std::shared_ptr<const model::DesiredState> desired);
+  // Changes no plan: what is in force stays.
+  void SetSourceHealth(const source::SourceHealth& health) {
+    source_health_ = health;
+    Publish();
+  }
   void SetHealth(const health::HealthReport& report);
   void SetAnswer(const resolver::Answer& answer);
   void SetRound(const arp::Round& round);
@@ -126,6 +133,7 @@ class Reconciler {
   std::set<std::string> announced_;
   absl::Time config_changed_ = absl::InfinitePast();
   uint64_t config_readings_total_ = 0;
+  std::optional<source::SourceHealth> source_health_;
   std::string state_warning_;  // the state directory does not work; "" = it does
 
   std::set<std::string> causes_;  // why the plan must be built anew; empty = it need not

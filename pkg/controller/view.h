@@ -13,16 +13,22 @@
 #include "pkg/model/object.h"
 #include "pkg/model/server_state.h"
 #include "pkg/model/vip.h"
+#include "pkg/source/config_source.h"
 
 namespace fairlead::controller {
 
 // A change of state, as it went to the log.
 struct EventView {
+  uint64_t number = 0;  // counts up from 1
   absl::Time time;
   std::string level;    // "info", "warning", "error"
   std::string message;  // constant text: "real server is down"
   std::string object;   // "default/dispatcher srv-1"
   std::string reason;   // cause in words
+  // What `object` is made of: "vip" and "default/dispatcher", and the server ("" = about none).
+  std::string kind{};
+  std::string subject{};
+  std::string server{};
 };
 
 // Whether a real server serves the VIP through direct routing.
@@ -141,6 +147,7 @@ struct VipView {
   std::string health_check;  // "TCP :5122 every 2s"
   std::string location;      // "dispatcher.yaml:4:1"
   bool enabled = true;
+  bool elsewhere = false;  // another daemon's to run; only mentioned here
   bool announced = false;  // advertise type L2
   bool stale = false;      // the present text is rejected: the last good version is in force
   std::string problem;     // why it is not (fully) served; "" when it is
@@ -165,6 +172,9 @@ struct ControlView {
   absl::Time published;
   absl::Time config_changed = absl::InfinitePast();  // the last reading that differed
   uint64_t config_readings_total = 0;
+  // Of a source that may lose sight of what its user wants (an API server): whether it has, and
+  // why. Absent: no such source.
+  std::optional<source::SourceHealth> config_health;
   uint64_t plan_revision = 0;
   std::vector<VipView> vips;  // by qualified name
   std::optional<PairView> pair;

@@ -168,6 +168,7 @@ VipView BuildVipView(const ViewInputs& inputs, const model::Vip& vip) {
   view.health_check = HealthCheckText(vip.health_check);
   view.location = vip.location.ToString();
   view.enabled = vip.enabled;
+  view.elsewhere = vip.elsewhere;
   view.announced = vip.enabled && vip.advertise.type == model::Advertise::Type::kL2;
   view.connections_max = vip.connections_max;
   view.problem = dataplane::NotServedReason(vip);
@@ -182,6 +183,7 @@ VipView BuildVipView(const ViewInputs& inputs, const model::Vip& vip) {
   }
   const dataplane::PlanService* service = FindService(inputs.plan, name);
   if (service != nullptr) view.counters.service_id = service->id;
+  if (vip.elsewhere) return view;  // its servers are the other daemon's to tell of
   for (const model::VipServer& server : inputs.servers->ServersOf(vip)) {
     view.servers.push_back(BuildServerView(inputs, vip, server, service));
   }

@@ -48,11 +48,7 @@ class Source final : public KubernetesSource {
         state_(std::make_unique<ClusterState>(StateOptions())) {}
 
   ~Source() override {
-    {
-      base::MutexLock lock(&mutex_);
-      stop_ = true;
-    }
-    if (thread_.joinable()) thread_.join();
+    Stop();
     for (Feed& feed : feeds_) feed.reflector.reset();
   }
 
@@ -72,6 +68,14 @@ class Source final : public KubernetesSource {
           absl::StrCat("thread of the configuration: ", error.what(), "; check the limit of pids"));
     }
     return absl::OkStatus();
+  }
+
+  void Stop() override {
+    {
+      base::MutexLock lock(&mutex_);
+      stop_ = true;
+    }
+    if (thread_.joinable()) thread_.join();
   }
 
   std::shared_ptr<const ObservedVips> Observed() const override {

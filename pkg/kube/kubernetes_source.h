@@ -64,6 +64,8 @@ class KubernetesSource : public source::ConfigSource {
       const base::Clock& clock, KubernetesSourceOptions options, ReflectorFactory factory,
       source::DesiredStateCallback on_state, source::SourceHealthCallback on_health);
 
+  // Ends the thread; no callback after it. What was observed can still be asked for.
+  virtual void Stop() = 0;
   // Thread-safe; never null. Empty until every reflector has synced.
   virtual std::shared_ptr<const ObservedVips> Observed() const = 0;
 };

@@ -22,6 +22,9 @@ struct SourceHealth {
   friend bool operator==(const SourceHealth&, const SourceHealth&) = default;
 };
 
+// "the configuration is not followed since ...: PROBLEM"; "" when it is.
+std::string StaleText(const SourceHealth& health);
+
 // Called on the source's thread when `problem` changes; must not block for long.
 using SourceHealthCallback = std::function<void(const SourceHealth&)>;
 

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 import urllib.request
 
 from .cache import program
@@ -19,6 +20,21 @@ from .pki import Pki
 from .process import Process, free_ports
 
 START_SECONDS = 90  # a loaded machine; a few seconds else
+
+
+def install_open_crd(server, group, plural, kind):
+    """A namespaced type of Kubernetes itself, v1, that the server does not have: any shape."""
+    server.client.expect(201, "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
+        "metadata": {"name": f"{plural}.{group}",
+                     "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"}},
+        "spec": {"group": group, "scope": "Namespaced",
+                 "names": {"kind": kind, "listKind": f"{kind}List", "plural": plural,
+                           "singular": kind.lower()},
+                 "versions": [{"name": "v1", "served": True, "storage": True, "schema": {
+                     "openAPIV3Schema": {"type": "object",
+                                         "x-kubernetes-preserve-unknown-fields": True}}}]}})
+    server.wait_until(lambda: server.client.request("GET", f"/apis/{group}/v1/{plural}")[0] == 200,
+                      f"serving {plural}")
 
 
 class ApiServer:
@@ -43,6 +59,13 @@ class ApiServer:
         except BaseException:
             self.stop()
             raise
+
+    def restart_server(self, seconds):
+        """The API server ends, and starts again on the same port after so many seconds."""
+        self._server.stop()
+        time.sleep(seconds)
+        self._server = self._start(program(self.PROGRAM), *self._flags())
+        self.wait_until(self._is_ready, "ready", START_SECONDS)
 
     def wait_until(self, condition, what, seconds=30):
         """Until `condition` is true; an AssertionError with the server's log otherwise."""
@@ -156,21 +179,7 @@ class KubeApiServer(ApiServer):
         self.wait_until(lambda: self.client.request("GET", "/api/v1/namespaces/default")[0] == 200,
                         "serving the default namespace")
         if endpoint_slices:
-            self._install_endpoint_slices()
-
-    def _install_endpoint_slices(self):
-        """As a CRD; possible because its own group is switched off."""
-        self.client.expect(201, "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
-            "metadata": {"name": "endpointslices.discovery.k8s.io",
-                         "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"}},
-            "spec": {"group": "discovery.k8s.io", "scope": "Namespaced",
-                     "names": {"kind": "EndpointSlice", "listKind": "EndpointSliceList",
-                               "plural": "endpointslices", "singular": "endpointslice"},
-                     "versions": [{"name": "v1", "served": True, "storage": True, "schema": {
-                         "openAPIV3Schema": {"type": "object",
-                                             "x-kubernetes-preserve-unknown-fields": True}}}]}})
-        self.wait_until(lambda: self.client.request(
-            "GET", "/apis/discovery.k8s.io/v1/endpointslices")[0] == 200, "serving EndpointSlices")
+            install_open_crd(self, "discovery.k8s.io", "endpointslices", "EndpointSlice")
 
     def token_of(self, user):
         return f"token-of-{user}"

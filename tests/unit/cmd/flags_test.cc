@@ -101,7 +101,8 @@ TEST(RunOptionsTest, RefusesWhatItDoesNotKnow) {
       {{"--log-format", "xml"}, "text, json"},
       {{"--admin", "9080"}, "ADDR:PORT"},
       {{"--state-directory", ""}, "must not be empty"},
-      {{"--in-cluster"}, "not supported yet in this version"},
+      {{"--in-cluster"}, "--config excludes --in-cluster"},
+      {{"--node-name", "n1"}, "--node-name is for --kubeconfig and --in-cluster"},
       {{"manifest.yaml"}, "unexpected argument \"manifest.yaml\""},
   };
   for (const auto& item : cases) {
@@ -135,6 +136,54 @@ TEST(RunOptionsTest, DirectRoutingDependsOnTheFlagAndTheCloud) {
 
 TEST(RunOptionsTest, ConfigIsNeeded) {
   EXPECT_THAT(std::string(DecodeRunOptions(Flags()).status().message()), HasSubstr("--config"));
+}
+
+absl::StatusOr<RunOptions> DecodeInCluster(const std::vector<std::string>& arguments) {
+  const auto flags = Flags::Parse(kRunCommand.flags, arguments);
+  if (!flags.ok()) return flags.status();
+  return DecodeRunOptions(*flags);
+}
+
+TEST(RunOptionsTest, AClusterTakesThePlaceOfFiles) {
+  const auto options = DecodeInCluster({"--kubeconfig", "k", "--context", "dev", "--node-name",
+                                        "n1", "--namespace", "print", "--vip-modes", "DR,Auto"});
+  ASSERT_TRUE(options.ok()) << options.status();
+  ASSERT_TRUE(options->cluster.has_value());
+  EXPECT_EQ(options->config_path, "");
+  EXPECT_FALSE(options->cluster->in_cluster);
+  EXPECT_EQ(options->cluster->kubeconfig, "k");
+  EXPECT_EQ(options->cluster->context, "dev");
+  EXPECT_EQ(options->cluster->node_name, "n1");
+  EXPECT_EQ(options->cluster->name_space, "print");
+  EXPECT_THAT(options->cluster->modes,
+              testing::UnorderedElementsAre(model::Mode::kDr, model::Mode::kAuto));
+  ::setenv("NODE_NAME", "worker-1", 1);
+  const auto in_cluster = DecodeInCluster({"--in-cluster"});
+  ::unsetenv("NODE_NAME");
+  ASSERT_TRUE(in_cluster.ok()) << in_cluster.status();
+  EXPECT_TRUE(in_cluster->cluster->in_cluster);
+  EXPECT_EQ(in_cluster->cluster->node_name, "worker-1");
+  EXPECT_EQ(in_cluster->cluster->modes.size(), 3u);
+}
+
+TEST(RunOptionsTest, TheFlagsOfAClusterAreRefusedInWords) {
+  const struct {
+    std::vector<std::string> arguments;
+    const char* message;
+  } cases[] = {
+      {{"--in-cluster", "--kubeconfig", "k"}, "exclude each other"},
+      {{"--in-cluster", "--context", "dev"}, "--context is for --kubeconfig"},
+      {{"--kubeconfig", ""}, "--kubeconfig must not be empty"},
+      {{"--in-cluster", "--vip-modes", "SNAT,dr"}, "\"dr\" must be one of SNAT, DR, Auto"},
+      {{"--in-cluster", "--node-name", "Node_1"}, "$NODE_NAME or the host's name"},
+      {{"--in-cluster", "--node-name", std::string(115, 'a')}, "more than 114 bytes"},
+      {{"--in-cluster", "--namespace", "A"}, "is not a namespace"},
+  };
+  for (const auto& item : cases) {
+    const auto options = DecodeInCluster(item.arguments);
+    ASSERT_FALSE(options.ok()) << item.message;
+    EXPECT_THAT(std::string(options.status().message()), HasSubstr(item.message));
+  }
 }
 
 TEST(SettleNodeTest, FlagsWinOverTheNodeObjectWhichWinsOverDefaults) {
@@ -204,6 +253,7 @@ TEST(CompletionTest, ListsCommandsAndFlagsOfThisVersion) {
     EXPECT_THAT(script, HasSubstr("shutdown-grace")) << shell;
     EXPECT_THAT(script, HasSubstr("io_uring")) << shell;
     EXPECT_THAT(script, HasSubstr("classless-services")) << shell;
+    EXPECT_THAT(script, HasSubstr("kubeconfig")) << shell;
     EXPECT_THAT(script, HasSubstr("doctor")) << shell;
   }
   EXPECT_EQ(CompletionScript("tcsh"), "");
