@@ -28,6 +28,8 @@ absl::StatusOr<std::unique_ptr<ClusterNode>> ClusterNode::Start(
   source_options.admin = admin;
   source_options.state_directory = state_directory;
   source_options.server = access->server;
+  // Followed until the source says otherwise: the metric is there from the start.
+  controller.PostSourceHealth({.problem = "", .current = clock.Now()});
   kube::ApiClient* reading = node->reading_.get();
   auto source = kube::KubernetesSource::Start(
       clock, std::move(source_options),

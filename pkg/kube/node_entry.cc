@@ -17,6 +17,11 @@ Json WithoutReasons(Json entry) {
   return entry;
 }
 
+// An empty text says nothing, and old API servers take it for a null, which no schema allows.
+void AddText(const char* name, const std::string& text, Json* object) {
+  if (!text.empty()) (*object)[name] = text;
+}
+
 }  // namespace
 
 std::string CutText(absl::string_view text, size_t bytes_max) {
@@ -41,21 +46,21 @@ Json EntryJson(absl::string_view node, const NodeEntry& entry) {
   Json servers = Json::array();
   for (const NodeEntry::Server& server : entry.servers_not_ready) {
     if (servers.size() == kEntryServersMax) break;
-    servers.push_back({{"name", server.name},
-                       {"state", server.state},
-                       {"health", server.health},
-                       {"reason", CutText(server.reason, kEntryReasonBytesMax)}});
+    Json& made = servers.emplace_back(
+        Json{{"name", server.name}, {"state", server.state}, {"health", server.health}});
+    AddText("reason", CutText(server.reason, kEntryReasonBytesMax), &made);
   }
-  return {{"node", std::string(node)},
-          {"observedGeneration", entry.observed_generation},
-          {"programmed", entry.programmed},
-          {"reason", entry.reason},
-          {"message", CutText(entry.message, kEntryMessageBytesMax)},
-          {"engine", entry.engine},
-          {"addresses", std::move(addresses)},
-          {"serversReady", entry.servers_ready},
-          {"serversTotal", entry.servers_total},
-          {"serversNotReady", std::move(servers)}};
+  Json made = {{"node", std::string(node)},
+               {"observedGeneration", entry.observed_generation},
+               {"programmed", entry.programmed},
+               {"addresses", std::move(addresses)},
+               {"serversReady", entry.servers_ready},
+               {"serversTotal", entry.servers_total},
+               {"serversNotReady", std::move(servers)}};
+  AddText("reason", entry.reason, &made);
+  AddText("message", CutText(entry.message, kEntryMessageBytesMax), &made);
+  AddText("engine", entry.engine, &made);
+  return made;
 }
 
 Json OwnEntry(const Json& vip, absl::string_view node) {

@@ -61,7 +61,6 @@ TEST_F(StatusWriterTest, AppliesTheEntryOfTheNodeAlone) {
            {"observedGeneration", 1},
            {"programmed", true},
            {"reason", "Applied"},
-           {"message", ""},
            {"engine", "io_uring"},
            {"addresses",
             {{{"address", "10.0.0.1"}, {"interface", "eth0"}}, {{"address", "10.0.0.2"}}}},
