@@ -61,7 +61,9 @@ absl::Status StatusWriter::Write(const Key& key, const Json& entry, Written* wri
                {"kind", kVips.kind},
                {"metadata", {{"name", key.second}, {"namespace", key.first}}},
                {"status", Json::object()}};
-  if (!entry.is_null()) body["status"]["nodes"] = Json::array({entry});
+  // An empty list to withdraw the entry: with nothing at all a status that had nothing else would
+  // become null, which the type refuses.
+  body["status"]["nodes"] = entry.is_null() ? Json::array() : Json::array({entry});
   const absl::StatusOr<ApiResponse> response = client_.Send(
       {.method = "PATCH",
        .target = absl::StrCat(kVips.Path(key.first, key.second, "status"),

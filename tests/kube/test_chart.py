@@ -1,6 +1,7 @@
 """The Helm chart: what it renders, what API servers say of it, and how it is installed and removed."""
 
 import os
+import subprocess
 import tempfile
 import unittest
 
@@ -8,7 +9,7 @@ import yaml
 
 from harness.client import APPLY_PATCH
 from harness.helm import CHART, NAMESPACE, Helm, pod_specs
-from harness.manifests import CRDS, GROUP, crd_files
+from harness.manifests import CRDS, FAIRLEAD, GROUP, crd_files
 from harness.pod_security import violations
 from harness.servers import CrdServer, KubeApiServer
 
@@ -140,6 +141,19 @@ class RenderedChartTest(unittest.TestCase):
         self.assertNotIn("from", clients)
         self.assertEqual([(port["port"], port["endPort"]) for port in clients["ports"]],
                          [(1, 9998), (10000, 65535)])
+
+    def test_command_lines_are_good_to_the_program(self):
+        """All that it finds missing is the service account of a pod."""
+        for values in EVERYTHING:
+            for name, spec in pod_specs(self.helm.objects(*values)):
+                arguments = [argument.replace("$(POD_NAME)", "fairlead-snat-0")
+                             for argument in spec["containers"][0].get("args", [])]
+                if not arguments:
+                    continue
+                done = subprocess.run([FAIRLEAD, *arguments], stdout=subprocess.PIPE, env={},
+                                      stderr=subprocess.STDOUT, text=True, check=False, timeout=20)
+                self.assertEqual(done.returncode, 1, f"{name} {arguments}: {done.stdout}")
+                self.assertIn("KUBERNETES_SERVICE_HOST", done.stdout)
 
     def test_drainers_may_patch_realservers_and_nothing_else(self):
         roles = {made["metadata"]["name"].rpartition("-")[2]: made for made in self.helm.objects()

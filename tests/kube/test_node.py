@@ -269,6 +269,10 @@ class NodeTest(unittest.TestCase):
         old = self.fairlead.processes[0]
         self.assertEqual(old.wait(30), 0)
         self.wait_entry("dispatcher", reason="Applied", serversReady=2)
+        # One that ends takes it away, and says that the node is gone.
+        self.fairlead.stop()
+        self.assertIsNone(self.entry("dispatcher"))
+        self.assertEqual(self.client.request("GET", f"{LEASES}/fairlead-node-n1")[0], 404)
 
     def test_modes_of_other_daemons_are_left_to_them(self):
         self.fairlead.stop()

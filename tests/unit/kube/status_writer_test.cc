@@ -117,7 +117,7 @@ TEST_F(StatusWriterTest, AnEntryOfAVipThatIsNotTheNodesIsRemoved) {
   EXPECT_THAT(client_.requests, IsEmpty());
   ASSERT_TRUE(Turn({{Vip("web", {EntryJson("n1", Entry())}), std::nullopt}}).ok());
   ASSERT_THAT(client_.requests, SizeIs(1));
-  EXPECT_EQ(Json::parse(client_.requests[0].body)["status"], Json::object());
+  EXPECT_EQ(Json::parse(client_.requests[0].body)["status"], Json({{"nodes", Json::array()}}));
 }
 
 TEST_F(StatusWriterTest, SomeAtATimeAndEveryOneIsReached) {
@@ -167,7 +167,7 @@ TEST_F(StatusWriterTest, WithdrawsWhatItWroteOrFound) {
   EXPECT_THAT(client_.requests, IsEmpty());
   writer_.Withdraw(vips, clock_.Monotonic() + absl::Seconds(3));
   ASSERT_THAT(client_.requests, SizeIs(2));
-  EXPECT_EQ(Json::parse(client_.requests[0].body)["status"], Json::object());
+  EXPECT_EQ(Json::parse(client_.requests[0].body)["status"], Json({{"nodes", Json::array()}}));
 }
 
 TEST(NodeEntryTest, TextsAndListsKeepTheBoundsOfTheSchema) {
