@@ -155,6 +155,7 @@ absl::Status Daemon::ReadNode() {
                      {{"config", options_.config_path}});
   }
   node_ = SettleNode(options_, first == nullptr ? std::nullopt : first->node);
+  if (first != nullptr) node_.web = GiveWayToVips(std::move(node_.web), first->vips);
   return absl::OkStatus();
 }
 

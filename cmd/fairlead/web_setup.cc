@@ -42,24 +42,46 @@ WebPlace SettleWeb(const WebOptions& options, const std::optional<model::Node>& 
   return {*net::Endpoint::Parse(kDefaultWeb), /*asked_for=*/false};
 }
 
+WebPlace GiveWayToVips(WebPlace place, const std::vector<model::Vip>& vips) {
+  if (!place.bind.has_value() || place.asked_for) return place;
+  for (const model::Vip& vip : vips) {
+    // Direct routing's packets never come to a socket of this host.
+    const bool listens = vip.protocol != model::Protocol::kUdp && vip.mode != model::Mode::kDr;
+    if (!listens || !vip.ports.Contains(place.bind->port)) continue;
+    place.refusal = absl::StrCat("port ", place.bind->port, " is VIP ", vip.id.QualifiedName(),
+                                 "'s; give the page an address by --web ADDR:PORT");
+    place.bind.reset();
+    break;
+  }
+  return place;
+}
+
 absl::Status WebSetup::Begin(const WebOptions& options, const WebPlace& place,
                              const std::string& state_directory, admin::AdminBackend backend) {
-  if (!place.bind.has_value()) return absl::OkStatus();
+  if (!place.bind.has_value()) {
+    if (!place.refusal.empty()) Warn(place.refusal);
+    return absl::OkStatus();
+  }
   auto server = web::WebServer::Create({.bind = *place.bind,
                                         .directory = absl::StrCat(state_directory, "/web"),
                                         .certificate_from = options.certificate_from,
                                         .setup_code_file = options.setup_code_file},
                                        std::move(backend), clock_);
-  base::MutexLock lock(&mutex_);
-  if (server.ok()) {
-    base::LogInfo("web page", {{"address", absl::StrCat("https://", place.bind->ToString(), "/")}});
-    server_ = *std::move(server);
+  if (!server.ok()) {
+    if (place.asked_for) return server.status();
+    Warn(std::string(server.status().message()));
     return absl::OkStatus();
   }
-  if (place.asked_for) return server.status();
-  warning_ = absl::StrCat("there is no web page: ", server.status().message());
-  base::LogWarning("no web page", {{"reason", std::string(server.status().message())}});
+  base::LogInfo("web page", {{"address", absl::StrCat("https://", place.bind->ToString(), "/")}});
+  base::MutexLock lock(&mutex_);
+  server_ = *std::move(server);
   return absl::OkStatus();
+}
+
+void WebSetup::Warn(const std::string& reason) {
+  base::LogWarning("no web page", {{"reason", reason}});
+  base::MutexLock lock(&mutex_);
+  warning_ = absl::StrCat("there is no web page: ", reason);
 }
 
 void WebSetup::End() {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -14,6 +15,7 @@
 #include "pkg/base/mutex.h"
 #include "pkg/controller/view.h"
 #include "pkg/model/node.h"
+#include "pkg/model/vip.h"
 #include "pkg/web/server.h"
 
 namespace fairlead::cmd {
@@ -42,8 +44,12 @@ absl::StatusOr<WebOptions> DecodeWebOptions(const Flags& flags);
 struct WebPlace {
   std::optional<net::Endpoint> bind;
   bool asked_for = false;
+  std::string refusal{};  // why it is nowhere, when nobody has said so
 };
 WebPlace SettleWeb(const WebOptions& options, const std::optional<model::Node>& node);
+
+// The default page does not take the port of a VIP that is configured at the start. Pure.
+WebPlace GiveWayToVips(WebPlace place, const std::vector<model::Vip>& vips);
 
 // Thread-safe.
 class WebSetup {
@@ -62,6 +68,8 @@ class WebSetup {
   void Show(controller::ControlView* view) const;
 
  private:
+  void Warn(const std::string& reason);
+
   const base::Clock& clock_;
   mutable base::Mutex mutex_;
   std::string warning_ ABSL_GUARDED_BY(mutex_);

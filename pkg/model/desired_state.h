@@ -55,10 +55,11 @@ class ServerIndex {
 
 // Rules over several objects: the same address + port + protocol in two VIPs, a VIP port where the
 // admin API listens (AdminHttpEndpoint of `admin_flag` and the Node: on that address, or on every
-// address when it is a wildcard), two RealServer objects with one endpoint in one VIP. The later
-// object (by place in its vector) is rejected: removed from `state` and told in `findings`. Objects
-// in `preferred` (those already in force) count as earlier than the others. Warnings: a VIP without
-// a server, an object that no VIP uses or can use. The order of the vectors is kept.
+// address when it is a wildcard) or the Node's web page does, two RealServer objects with one
+// endpoint in one VIP. The later object (by place in its vector) is rejected: removed from `state`
+// and told in `findings`. Objects in `preferred` (those already in force) count as earlier than the
+// others. Warnings: a VIP without a server, an object that no VIP uses or can use. The order of the
+// vectors is kept.
 void ValidateTogether(DesiredState& state, const std::optional<net::Endpoint>& admin_flag,
                       const std::vector<ObjectId>& preferred);
 

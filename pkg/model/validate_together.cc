@@ -86,25 +86,46 @@ bool Listens(const net::Endpoint& own, const net::IpAddress& address) {
   return !own.address.is_ipv4() || address.is_ipv4();
 }
 
-std::string OwnPortConflict(const Vip& vip, const net::Endpoint& admin) {
-  if (vip.protocol == Protocol::kUdp || !vip.ports.Contains(admin.port)) return "";
-  for (const net::IpAddress& address : vip.addresses) {
-    if (!Listens(admin, address)) continue;
-    return absl::StrCat("port ", admin.port, " of ", address.ToString(),
-                        " is Fairlead's own: its admin API listens on ", admin.ToString(),
-                        "; use another port, or another address for the admin API (--admin, or "
-                        "spec.admin.http of a Node)");
+// A listener of our own, and what to do when it is in the way.
+struct OwnListener {
+  net::Endpoint endpoint;
+  const char* name;
+  const char* remedy;
+};
+
+std::vector<OwnListener> OwnListeners(const DesiredState& state,
+                                      const std::optional<net::Endpoint>& admin_flag) {
+  std::vector<OwnListener> listeners = {{AdminHttpEndpoint(admin_flag, state.node), "admin API",
+                                         "--admin, or spec.admin.http of a Node"}};
+  if (state.node.has_value() && state.node->admin_https.has_value()) {
+    listeners.push_back(
+        {*state.node->admin_https, "web page", "--web, or spec.admin.https of a Node"});
+  }
+  return listeners;
+}
+
+std::string OwnPortConflict(const Vip& vip, const std::vector<OwnListener>& listeners) {
+  if (vip.protocol == Protocol::kUdp) return "";
+  for (const OwnListener& own : listeners) {
+    if (!vip.ports.Contains(own.endpoint.port)) continue;
+    for (const net::IpAddress& address : vip.addresses) {
+      if (!Listens(own.endpoint, address)) continue;
+      return absl::StrCat(
+          "port ", own.endpoint.port, " of ", address.ToString(), " is Fairlead's own: its ",
+          own.name, " listens on ", own.endpoint.ToString(),
+          "; use another port, or another address for the ", own.name, " (", own.remedy, ")");
+    }
   }
   return "";
 }
 
-void RejectConflictingVips(DesiredState& state, const net::Endpoint& admin,
+void RejectConflictingVips(DesiredState& state, const std::vector<OwnListener>& listeners,
                            const IdSet& preferred) {
   OccupancyMap occupancy;
   IdSet rejected;
   for (const size_t i : Precedence(state.vips, preferred)) {
     const Vip& vip = state.vips[i];
-    std::string problem = vip.elsewhere ? "" : OwnPortConflict(vip, admin);
+    std::string problem = vip.elsewhere ? "" : OwnPortConflict(vip, listeners);
     if (problem.empty()) problem = ConflictOf(vip, occupancy);
     if (problem.empty()) {
       Occupy(vip, occupancy);
@@ -226,7 +247,7 @@ void WarnOfUnused(DesiredState& state, const ServerIndex& index) {
 void ValidateTogether(DesiredState& state, const std::optional<net::Endpoint>& admin_flag,
                       const std::vector<ObjectId>& preferred) {
   const IdSet preferred_set(preferred.begin(), preferred.end());
-  RejectConflictingVips(state, AdminHttpEndpoint(admin_flag, state.node), preferred_set);
+  RejectConflictingVips(state, OwnListeners(state, admin_flag), preferred_set);
   auto index = std::make_unique<const ServerIndex>(state);
   if (HasDuplicateServers(state, *index)) {
     RejectDuplicateServers(state, preferred_set);

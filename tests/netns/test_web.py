@@ -275,4 +275,10 @@ class ProtocolTest(WebCase):
         none.start()
         self.assertEqual(none.status()["warnings"], [])
 
+    def test_the_default_page_leaves_a_vip_its_port(self):
+        portal = Fairlead(self.lab, [vip("portal", ports="9443", servers=SERVERS)], start=False)
+        portal.ADMIN = ("127.0.0.1", 9083)
+        portal.start()
+        self.assertIn("port 9443 is VIP default/portal's", " ".join(portal.status()["warnings"]))
+
 

@@ -37,6 +37,21 @@ TEST(WebSetupTest, NoneIsNone) {
   EXPECT_EQ(SettleWeb(*Decode({"--web", "none"}), NodeWithPage()).bind, std::nullopt);
 }
 
+TEST(WebSetupTest, TheDefaultPageLeavesAVipItsPort) {
+  model::Vip vip;
+  vip.id.name_space = "default";
+  vip.id.name = "portal";
+  vip.ports = *net::PortSet::Parse("80,9440-9450");
+  const WebPlace place = GiveWayToVips(SettleWeb(*Decode({}), std::nullopt), {vip});
+  EXPECT_EQ(place.bind, std::nullopt);
+  EXPECT_THAT(place.refusal, HasSubstr("port 9443 is VIP default/portal's"));
+  vip.ports = *net::PortSet::Parse("80");
+  EXPECT_TRUE(GiveWayToVips(SettleWeb(*Decode({}), std::nullopt), {vip}).bind.has_value());
+  vip.ports = *net::PortSet::Parse("9443");
+  const WebOptions asked = *Decode({"--web", "0.0.0.0:9443"});
+  EXPECT_TRUE(GiveWayToVips(SettleWeb(asked, std::nullopt), {vip}).bind.has_value());
+}
+
 TEST(WebSetupTest, OtherAddressesAreRefusedByName) {
   for (const char* text : {"", "9443", "localhost:9443", "0.0.0.0:0", "no"}) {
     EXPECT_THAT(Decode({"--web", text}).status().message(), HasSubstr("--web")) << text;

@@ -99,6 +99,15 @@ TEST(ValidateTogetherTest, TheNodesAdminPortIsOurOwn) {
   EXPECT_THAT(NamesOf(state), IsEmpty());
 }
 
+TEST(ValidateTogetherTest, TheNodesWebPageIsOurOwn) {
+  DesiredState state =
+      StateOf({GoodVip("a", "10.0.0.1", "9443"), GoodVip("b", "10.0.0.1", "8443")});
+  state.node.emplace().admin_https = *net::Endpoint::Parse("0.0.0.0:9443");
+  ValidateTogether(state, {}, {});
+  EXPECT_THAT(NamesOf(state), ElementsAre("b"));
+  EXPECT_THAT(state.findings[0].message, HasSubstr("its web page listens on 0.0.0.0:9443"));
+}
+
 TEST(ValidateTogetherTest, TheAdminPortIsOurOwnWithoutANode) {
   DesiredState state =
       StateOf({GoodVip("loopback", "127.0.0.1", "9080"), GoodVip("other", "10.0.0.1", "9080")});
