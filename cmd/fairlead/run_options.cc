@@ -179,6 +179,8 @@ DirectRefusal RefuseDirect(const RunOptions& options, const std::optional<doctor
 NodeSettings SettleNode(const RunOptions& options, const std::optional<model::Node>& node) {
   NodeSettings settings = {model::AdminHttpEndpoint(options.admin, node), kDefaultStateDirectory,
                            SettleWeb(options.web, node)};
+  // A pod on the hosts' network would open a port of each node, and its users go with the pod.
+  if (options.cluster.has_value() && !settings.web.asked_for) settings.web = {};
   if (node.has_value() && !node->state_directory.empty()) {
     settings.state_directory = node->state_directory;
   }

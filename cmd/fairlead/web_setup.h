@@ -21,7 +21,8 @@
 namespace fairlead::cmd {
 
 inline constexpr FlagSpec kWebFlag = {
-    "web", "ADDR:PORT|none", "web page over HTTPS; default the Node object's or 0.0.0.0:9443"};
+    "web", "ADDR:PORT|none",
+    "web page over HTTPS; default the Node object's, or 0.0.0.0:9443 and in a cluster none"};
 inline constexpr FlagSpec kWebCertificateFlag = {
     "web-certificate", "DIR",
     "tls.crt and tls.key of the web page, read again when they change; default self-signed"};

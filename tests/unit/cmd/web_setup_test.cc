@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cmd/fairlead/run_options.h"
+
 namespace fairlead::cmd {
 namespace {
 
@@ -50,6 +52,14 @@ TEST(WebSetupTest, TheDefaultPageLeavesAVipItsPort) {
   vip.ports = *net::PortSet::Parse("9443");
   const WebOptions asked = *Decode({"--web", "0.0.0.0:9443"});
   EXPECT_TRUE(GiveWayToVips(SettleWeb(asked, std::nullopt), {vip}).bind.has_value());
+}
+
+TEST(WebSetupTest, InAClusterItIsOffUnlessAskedFor) {
+  RunOptions options;
+  options.cluster.emplace();
+  EXPECT_EQ(SettleNode(options, std::nullopt).web.bind, std::nullopt);
+  options.web = *Decode({"--web", "0.0.0.0:9443"});
+  EXPECT_TRUE(SettleNode(options, std::nullopt).web.bind.has_value());
 }
 
 TEST(WebSetupTest, OtherAddressesAreRefusedByName) {
