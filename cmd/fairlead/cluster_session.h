@@ -40,7 +40,7 @@ class ClusterSession {
   ClusterSession() = default;
   absl::StatusOr<nlohmann::json> Ask(const kube::ApiRequest& request);
 
-  const base::SystemClock clock_;
+  const base::SystemClock clock_{};
   std::string name_space_;
   std::unique_ptr<kube::ApiClient> client_;
 };
