@@ -18,14 +18,14 @@ class Client:
 
     def __init__(self, port, ca, certificate=None, key=None, token=None):
         self._port = port
-        self._context = ssl.create_default_context(cafile=ca)
+        self.context = ssl.create_default_context(cafile=ca)
         if certificate is not None:
-            self._context.load_cert_chain(certificate, key)
+            self.context.load_cert_chain(certificate, key)
         self._token = token
 
     def _open(self, method, path, body, content_type, seconds, accept=JSON):
         connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=seconds,
-                                                 context=self._context)
+                                                 context=self.context)
         headers = {"Content-Type": content_type, "Accept": accept}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
