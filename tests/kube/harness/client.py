@@ -53,6 +53,20 @@ class Client:
             raise AssertionError(f"{method} {path}: {status}, not {code}: {answer}")
         return answer
 
+    def expect_all(self, code, requests, seconds=60):
+        """Many requests, (method, path, object) each, on one connection."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=seconds,
+                                                 context=self.context)
+        try:
+            for method, path, body in requests:
+                connection.request(method, path, json.dumps(body), {"Content-Type": JSON})
+                answer = connection.getresponse()
+                text = answer.read()
+                if answer.status != code:
+                    raise AssertionError(f"{method} {path}: {answer.status}, not {code}: {text}")
+        finally:
+            connection.close()
+
     def watch(self, path, seconds=30):
         """Yields the events of a watch, one object each, until the caller has seen enough."""
         connection, answer = self._open("GET", path, None, JSON, seconds)

@@ -10,7 +10,7 @@ import time
 PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent():
+def die_with_parent():
     # Also when the test itself is killed (prctl(2)).
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -33,7 +33,7 @@ class Process:
         with open(log, "ab") as out:
             self._child = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                env={**os.environ, **(environment or {})}, preexec_fn=_die_with_parent)
+                env={**os.environ, **(environment or {})}, preexec_fn=die_with_parent)
 
     def log_end(self, lines=15):
         with open(self.log_path, errors="replace") as file:
@@ -54,6 +54,11 @@ class Process:
 
     def signal(self, number):
         self._child.send_signal(number)
+
+    def kill(self):
+        """At once, as a crash would."""
+        self._child.kill()
+        self._child.wait()
 
     def stop(self, seconds=10):
         if self._child.poll() is None:
