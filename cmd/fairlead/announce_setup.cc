@@ -117,6 +117,7 @@ void AnnounceSetup::SetDesired(const model::DesiredState& desired) {
       WantedAddresses(desired, desired.node.has_value() ? desired.node->interface : "");
   base::MutexLock lock(&mutex_);
   wanted_ = std::move(wanted);
+  is_desired_known_ = true;
   if (parts_.announcer != nullptr) parts_.announcer->SetWanted(wanted_);
   if (parts_.speaker != nullptr) parts_.speaker->SetAddresses(AddressesOf(wanted_));
 }
@@ -134,7 +135,7 @@ absl::Status AnnounceSetup::Begin(const AnnounceOptions& options, View view) {
   if (!announcer.ok()) return announcer.status();
   base::MutexLock lock(&mutex_);
   parts_.announcer = *std::move(announcer);
-  parts_.announcer->SetWanted(wanted_);
+  if (is_desired_known_) parts_.announcer->SetWanted(wanted_);
   return absl::OkStatus();
 }
 
@@ -150,14 +151,13 @@ absl::Status AnnounceSetup::BeginPair(const AnnounceOptions& options, View view,
       ha::VipAnnouncer::Create(clock_, ownership, clock_.Monotonic() + 3 * settings.vrrp.interval,
                                ha::AddressLifetime(settings));
   if (!announcer.ok()) return announcer.status();
-  (*announcer)->SetWanted(wanted);
   auto speaker = ha::PairSpeaker::Create(settings, clock_, **announcer, resumes);
   if (!speaker.ok()) return speaker.status();
   {
     base::MutexLock lock(&mutex_);
     parts_ = {*std::move(announcer), *std::move(speaker)};
     settings_ = settings;
-    parts_.announcer->SetWanted(wanted_);
+    if (is_desired_known_) parts_.announcer->SetWanted(wanted_);
     parts_.speaker->SetAddresses(AddressesOf(wanted_));
   }
   // std::thread throws std::system_error when the process may have no further thread.

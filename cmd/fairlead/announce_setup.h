@@ -79,6 +79,7 @@ class AnnounceSetup {
 
   const base::Clock& clock_;
   mutable base::Mutex mutex_;
+  bool is_desired_known_ ABSL_GUARDED_BY(mutex_) = false;  // SetDesired was called
   std::vector<ha::WantedAddress> wanted_ ABSL_GUARDED_BY(mutex_);
   Parts parts_ ABSL_GUARDED_BY(mutex_);
   std::optional<ha::PairSettings> settings_ ABSL_GUARDED_BY(mutex_);

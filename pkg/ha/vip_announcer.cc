@@ -95,6 +95,7 @@ class VipAnnouncerImpl final : public VipAnnouncer {
   const base::Clock& clock_;
   const base::UniqueFd wake_;
   AddressKeeper keeper_;  // of the thread
+  bool is_told_ = false;  // of the thread: SetWanted was called
   std::thread thread_;
   std::atomic<int64_t> lease_ns_;
   mutable base::Mutex mutex_;
@@ -114,7 +115,8 @@ void VipAnnouncerImpl::Run() {
     const std::optional<Ending> ending = TakeInputs();
     if (ending == Ending::kRelease) keeper_.Release();
     if (ending.has_value()) return;
-    const absl::Duration next = keeper_.Step();
+    // Before that nobody knows which of the addresses that a former process left are still wanted.
+    const absl::Duration next = is_told_ ? keeper_.Step() : absl::InfiniteDuration();
     {
       std::vector<AddressReport> reports = keeper_.Reports();
       base::MutexLock lock(&mutex_);
@@ -134,7 +136,10 @@ std::optional<VipAnnouncer::Ending> VipAnnouncerImpl::TakeInputs() {
     ownership = ownership_;
     ending = ending_;
   }
-  if (wanted.has_value()) keeper_.SetWanted(*wanted);
+  if (wanted.has_value()) {
+    keeper_.SetWanted(*wanted);
+    is_told_ = true;
+  }
   keeper_.SetOwnership(ownership, absl::Nanoseconds(lease_ns_.load()));
   return ending;
 }

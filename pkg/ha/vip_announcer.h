@@ -31,6 +31,7 @@ class VipAnnouncer {
   virtual ~VipAnnouncer() = default;
 
   // The following are thread-safe and do not block.
+  // Until the first call nothing is touched, also not what a former process left.
   virtual void SetWanted(std::vector<WantedAddress> wanted) = 0;
   // `lease` (monotonic) is of kind kOwner: without RenewLease the ownership ends then.
   virtual void SetOwnership(const Ownership& ownership, absl::Duration lease) = 0;

@@ -9,7 +9,7 @@ import yaml
 
 from harness.client import APPLY_PATCH
 from harness.helm import CHART, NAMESPACE, Helm, pod_specs
-from harness.manifests import CRDS, FAIRLEAD, GROUP, crd_files
+from harness.manifests import CRDS, FAIRLEAD, GROUP, PATHS, crd_files
 from harness.pod_security import violations
 from harness.servers import CrdServer, KubeApiServer
 
@@ -188,8 +188,9 @@ class ChartCrdsTest(unittest.TestCase):
             self.server.client.expect(
                 201, "PATCH", f"{CRDS}/{name}?fieldManager=helm&fieldValidation=Strict",
                 rendered[name], APPLY_PATCH)
-        self.server.wait_until(lambda: self.server.client.request(
-            "GET", f"{GROUP}/addresspools")[0] == 200, "serving AddressPools")
+        for path in PATHS.values():
+            self.server.wait_until(lambda path=path: self.server.client.request("GET", path)[0] == 200,
+                                   f"serving {path}")
         code, answer = self.server.client.request(
             "POST", f"{GROUP}/namespaces/default/vips",
             {"apiVersion": "lb.fairlead.dev/v1alpha1", "kind": "VIP", "metadata": {"name": "web"},

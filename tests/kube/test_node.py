@@ -183,6 +183,9 @@ class NodeTest(unittest.TestCase):
         wait_until(lambda: self.server_field("paragon-srv-3", "weight") == 78, 60, "the edit")
 
         self.server.restart_server(seconds=2)
+        # It is ready some time before it serves the types of CRDs.
+        self.server.wait_until(
+            lambda: self.client.request("GET", PATHS["RealServer"])[0] == 200, "serving RealServers")
         self.patch("RealServer", "paragon-srv-3", {"weight": 79})
         wait_until(lambda: self.server_field("paragon-srv-3", "weight") == 79, 90, "the edit")
         report = load.stop()

@@ -51,7 +51,7 @@ TEST(EndpointSlicesTest, ConditionsDecideWhoIsUsed) {
 }
 
 TEST(EndpointSlicesTest, SlicesAreJoinedAndAnEndpointInTwoIsOne) {
-  const Json ports = {{{"name", "http"}, {"port", 80}}};
+  const std::vector<Json> ports = {Json{{"name", "http"}, {"port", 80}}};
   const model::ServiceEndpoints service =
       Join({SliceObject("web-2", "web",
                         {EndpointOf("a", "10.0.0.1",
@@ -85,8 +85,8 @@ TEST(EndpointSlicesTest, WhatIsNoPodIsNamedByItsAddressAndNonsenseIsLeftOut) {
   Json nothing = {{"addresses", Json::array()}};
   EXPECT_THAT(Lines(Join({SliceObject("web-1", "web", {bare, host, nothing, 5, nullptr})})),
               ElementsAre("fd00::1 fd00::1 Online"));
-  EXPECT_THAT(Lines(Join({SliceObject("web-1", "web", nullptr, "80")})), IsEmpty());
-  EXPECT_THAT(Lines(Join({SliceObject("web-1", "web", "text", 80)})), IsEmpty());
+  EXPECT_THAT(Lines(Join({RawSliceObject("web-1", "web", nullptr, "80")})), IsEmpty());
+  EXPECT_THAT(Lines(Join({RawSliceObject("web-1", "web", "text", 80)})), IsEmpty());
 }
 
 }  // namespace

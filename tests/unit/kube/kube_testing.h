@@ -52,8 +52,8 @@ inline KubeObjectPtr ServerObject(const std::string& name, const std::string& vi
                      {"spec", std::move(spec)}});
 }
 
-inline KubeObjectPtr SliceObject(const std::string& name, const std::string& service,
-                                 Json endpoints, Json ports = Json::array()) {
+inline KubeObjectPtr RawSliceObject(const std::string& name, const std::string& service,
+                                    Json endpoints, Json ports) {
   return ObjectFrom({{"metadata",
                       {{"name", name},
                        {"namespace", "default"},
@@ -61,6 +61,12 @@ inline KubeObjectPtr SliceObject(const std::string& name, const std::string& ser
                      {"addressType", "IPv4"},
                      {"endpoints", std::move(endpoints)},
                      {"ports", std::move(ports)}});
+}
+
+// Vectors: of `Json{one}` compilers make either the one or a list of it.
+inline KubeObjectPtr SliceObject(const std::string& name, const std::string& service,
+                                 std::vector<Json> endpoints, std::vector<Json> ports = {}) {
+  return RawSliceObject(name, service, Json(std::move(endpoints)), Json(std::move(ports)));
 }
 
 // An endpoint of a pod; `conditions` null = none.

@@ -27,8 +27,9 @@ NodeEntry Entry(const std::string& reason = "Applied") {
 
 class StatusWriterTest : public testing::Test {
  protected:
-  // The VIP as the watch shows it, with these entries.
-  static KubeObjectPtr Vip(const std::string& name, Json nodes = Json::array()) {
+  // The VIP as the watch shows it, with these entries. (A vector: of `Json{one}` compilers make
+  // either the one or a list of it.)
+  static KubeObjectPtr Vip(const std::string& name, std::vector<Json> nodes = {}) {
     return VipObject(name, {{"addresses", {"10.0.0.1"}}, {"ports", "80"}}, "",
                      {{"nodes", std::move(nodes)}});
   }
