@@ -141,13 +141,15 @@ class Sniffer:
                 and (f[28:32], f[38:42]) == wanted]
 
     def neighbour(self, mac, kind, source, target):
-        """Times of ICMPv6 messages of a MAC: 135 solicitations, 136 advertisements."""
+        """Times of ICMPv6 messages of a MAC: 135 solicitations, 136 advertisements that nobody has
+        solicited (RFC 4861 4.4)."""
         head = bytes.fromhex(mac.replace(":", ""))
         source = socket.inet_pton(socket.AF_INET6, source)
         target = socket.inet_pton(socket.AF_INET6, target)
         return [at for at, f in self.frames
                 if f[6:12] == head and f[12:14] == b"\x86\xdd" and f[20] == 58 and f[54] == kind
-                and f[22:38] == source and f[62:78] == target]
+                and f[22:38] == source and f[62:78] == target
+                and not (kind == 136 and f[58] & 0x40)]
 
     def adverts(self):
         """(time, source, priority) of VRRP advertisements over IPv4."""
